@@ -1,0 +1,1 @@
+"""For instructors: build the notebooks from the lesson sources, check and run them."""

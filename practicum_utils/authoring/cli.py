@@ -1,0 +1,94 @@
+"""The ``practicum`` command."""
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from practicum_utils.authoring import build as builder
+from practicum_utils.authoring import source, story
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Build, check and run the Sequence Learning Practicum.",
+)
+Numbers = Annotated[
+    list[str] | None, typer.Argument(help="Lesson numbers, such as 03; all if none.")
+]
+
+
+def _stop(message: object) -> typer.Exit:
+    typer.echo(str(message), err=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def build(
+    lessons: Numbers = None,
+    execute: Annotated[
+        bool, typer.Option(help="Run the solutions and keep their outputs.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option(help="Write nothing; fail if a notebook is out of date.")
+    ] = False,
+) -> None:
+    """Make the three notebooks of each lesson from its source."""
+    try:
+        root = builder.find_root()
+        if not check:
+            builder.write(root, lessons or [], execute, typer.echo)
+            return
+        found = builder.differences(root, lessons or [])
+    except source.LessonError as error:
+        raise _stop(error) from error
+    if found:
+        raise _stop("\n".join(found))
+    typer.echo("every notebook is what its source makes")
+
+
+@app.command()
+def check(lessons: Numbers = None) -> None:
+    """Run the committed solutions with nbval, at reduced size, and their guards, as CI does."""
+    try:
+        root = builder.find_root()
+        names = [
+            path.stem for path in source.find_sources(root / "solutions/lessons", lessons or None)
+        ]
+    except source.LessonError as error:
+        raise _stop(error) from error
+    paths = [
+        f"{folder}/{name}.ipynb" for name in names for folder in ("solutions", "solutions/debugged")
+    ]
+    command = [sys.executable, "-m", "pytest", "tests/test_notebooks.py", *paths]
+    raise typer.Exit(
+        subprocess.run(command, cwd=root, env={**os.environ, "PRACTICUM_FAST": "1"}).returncode
+    )
+
+
+@app.command()
+def run(lesson: Annotated[str, typer.Argument(help="A lesson number, such as 03.")]) -> None:
+    """Run a debugged lesson in the terminal: each symptom, each rule, the final result."""
+    try:
+        story.tell(builder.find_root(), lesson, typer.echo)
+    except source.LessonError as error:
+        raise _stop(error) from error
+
+
+@app.command()
+def lab() -> None:
+    """Open JupyterLab on the student notebooks."""
+    try:
+        folder = builder.find_root() / "notebooks"
+    except source.LessonError as error:
+        raise _stop(error) from error
+    raise typer.Exit(
+        subprocess.run([sys.executable, "-m", "jupyter", "lab", str(folder)]).returncode
+    )
+
+
+if __name__ == "__main__":
+    app()

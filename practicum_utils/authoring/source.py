@@ -1,0 +1,201 @@
+"""Read a lesson source (jupytext py:percent) and refuse malformed marks in one clear sentence.
+
+Cell marks stand in the header, as in ``# %% name="rnn" exercise="3.1" minutes=10``:
+
+=========  =======================================================================================
+name       what ``rerun`` and ``recap`` call the cell by
+exercise   the exercise's id; the cell holds one def or class with SOLUTION regions
+minutes    how long the exercise takes (with ``exercise``)
+catch_up   the import that replaces the exercise for whoever falls behind (with ``exercise``)
+only       the copies that get the cell: student, solution, walkthrough, presenter
+verdict    true: the cell prints a verdict line that nbval compares
+symptom    a bug id: the verdict cell in which that bug shows
+raises     true: the symptom is an exception (with ``symptom``)
+fix        a bug id, on a markdown cell: the walkthrough mends that bug here
+rerun      names of the cells that the walkthrough runs again after the fix (with ``fix``)
+recap      "NN:name,NN:name": solution and walkthrough repeat these cells of earlier lessons here
+setup      true: the builder puts the installation lines in front of this cell
+check      an exercise's id: the cell checks it (student copy and walkthrough)
+=========  =======================================================================================
+
+Marks inside a cell are comments::
+
+    ### BEGIN SOLUTION          the student copy has NotImplementedError instead of this region
+    ### END SOLUTION
+    # BUG some-id: wrong code   where the bug is planted, this replaces the one line above it;
+                                more BUG lines of the same id add more lines, none deletes the line
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+
+from practicum_utils.bugs import CATALOGUE
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+BUG_LINE = re.compile(r"^(?P<indent>\s*)# BUG (?P<id>[\w-]+):(?: (?P<code>.*))?$")
+MARKS = {
+    "name", "exercise", "minutes", "catch_up", "only", "verdict", "symptom", "raises", "fix",
+    "rerun", "recap", "setup", "check",
+}  # fmt: skip
+NEEDS = {"minutes": "exercise", "catch_up": "exercise", "raises": "symptom", "rerun": "fix"}
+AUDIENCES = {"student", "solution", "walkthrough", "presenter"}
+
+
+class LessonError(ValueError):
+    """A lesson source that cannot be built; the message names the file and the cell."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a lesson source: its kind ("code" or "markdown"), text and marks."""
+
+    kind: str
+    text: str
+    marks: dict
+    place: str  # "03_simple_rnn.py, cell 7", for messages
+
+    def bugs(self) -> list[str]:
+        """The ids of the bugs that can be planted in this cell, in order of appearance."""
+        found = [BUG_LINE.match(line) for line in self.text.splitlines()]
+        return list(dict.fromkeys(match["id"] for match in found if match))
+
+    def names(self, mark: str) -> list[str]:
+        """The comma-separated values of a mark."""
+        return [name.strip() for name in self.marks.get(mark, "").split(",") if name.strip()]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A parsed and validated lesson source."""
+
+    name: str  # "03_simple_rnn"
+    cells: tuple[Cell, ...]
+
+    @property
+    def number(self) -> str:
+        return self.name[:2]
+
+    def find(self, name: str) -> Cell:
+        """Return the cell of that name; LessonError if there is none."""
+        for cell in self.cells:
+            if cell.marks.get("name") == name:
+                return cell
+        raise LessonError(f"{self.name}.py has no cell named {name!r}.")
+
+    def home_of(self, bug_id: str) -> Cell | None:
+        """Return the first cell of this source that can carry the bug."""
+        return next((cell for cell in self.cells if bug_id in cell.bugs()), None)
+
+
+def find_sources(folder: Path, numbers: list[str] | None = None) -> list[Path]:
+    """Return the lesson sources, all or those of the given numbers ("3" and "03" both do)."""
+    sources = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.py"))}
+    wanted = [number.zfill(2) for number in numbers or sources]
+    for number in wanted:
+        if number not in sources:
+            known = ", ".join(sources) or "none"
+            raise LessonError(f"There is no lesson {number}; the lessons are: {known}.")
+    return [sources[number] for number in wanted]
+
+
+def read_lesson(path: Path) -> Lesson:
+    """Parse a lesson source; LessonError for the first malformed mark."""
+    notebook = jupytext.reads(path.read_text(), fmt="py:percent")
+    cells = []
+    for number, cell in enumerate(notebook.cells, start=1):
+        marks = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
+        cells.append(Cell(cell.cell_type, cell.source, marks, f"{path.name}, cell {number}"))
+    lesson = Lesson(path.stem, tuple(cells))
+    for cell in cells:
+        _validate(cell, lesson)
+    _refuse_twins(cells)
+    return lesson
+
+
+def _validate(cell: Cell, lesson: Lesson) -> None:
+    unknown = set(cell.marks) - MARKS
+    if unknown:
+        known = ", ".join(sorted(MARKS))
+        raise LessonError(
+            f"{cell.place}: unknown mark {sorted(unknown)[0]!r}; the marks are {known}."
+        )
+    for mark, needed in NEEDS.items():
+        if mark in cell.marks and needed not in cell.marks:
+            raise LessonError(
+                f"{cell.place}: the mark {mark!r} needs the mark {needed!r} beside it."
+            )
+    for audience in cell.names("only"):
+        if audience not in AUDIENCES:
+            known = ", ".join(sorted(AUDIENCES))
+            raise LessonError(f"{cell.place}: no copy is called {audience!r}; choose from {known}.")
+    _validate_bugs(cell, lesson)
+    _validate_regions(cell)
+    if "exercise" in cell.marks:
+        _validate_exercise(cell)
+
+
+def _validate_bugs(cell: Cell, lesson: Lesson) -> None:
+    named = [*cell.bugs(), *(cell.marks[mark] for mark in ("symptom", "fix") if mark in cell.marks)]
+    for bug_id in named:
+        if bug_id not in CATALOGUE:
+            known = ", ".join(CATALOGUE)
+            raise LessonError(
+                f"{cell.place}: {bug_id!r} is not in the catalogue, which has {known}."
+            )
+    if "fix" in cell.marks and cell.kind != "markdown":
+        raise LessonError(f"{cell.place}: a fix stands on a markdown cell.")
+    for mark in ("fix", "symptom"):
+        bug_id = cell.marks.get(mark)
+        if bug_id and CATALOGUE[bug_id].lesson != lesson.number:
+            shows = CATALOGUE[bug_id].lesson
+            raise LessonError(
+                f"{cell.place}: {bug_id!r} shows in lesson {shows}, says the catalogue."
+            )
+    lines = cell.text.splitlines()
+    if lines and BUG_LINE.match(lines[0]):
+        raise LessonError(f"{cell.place}: a BUG line stands below the line it replaces.")
+
+
+def _validate_regions(cell: Cell) -> None:
+    inside = False
+    for line in cell.text.splitlines():
+        mark = line.strip()
+        if mark in (BEGIN, END) and (mark == BEGIN) == inside:
+            raise LessonError(f"{cell.place}: unbalanced {mark!r}.")
+        inside = {BEGIN: True, END: False}.get(mark, inside)
+    if inside:
+        raise LessonError(f"{cell.place}: {BEGIN!r} is never closed by {END!r}.")
+    if BEGIN in cell.text and "exercise" not in cell.marks:
+        raise LessonError(f"{cell.place}: a SOLUTION region needs the mark 'exercise'.")
+
+
+def _validate_exercise(cell: Cell) -> None:
+    tree = ast.parse(cell.text).body
+    definitions = [node for node in tree if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    indented = f"    {BEGIN}" in cell.text
+    if not definitions or not indented:
+        raise LessonError(
+            f"{cell.place}: exercise {cell.marks['exercise']} has no stub: it needs a def or class "
+            f"with a docstring and a {BEGIN!r} region inside."
+        )
+    if not all(ast.get_docstring(node) for node in definitions):
+        raise LessonError(
+            f"{cell.place}: the stub of exercise {cell.marks['exercise']} has no docstring."
+        )
+    for mark in ("minutes", "catch_up"):
+        if mark not in cell.marks:
+            raise LessonError(f"{cell.place}: exercise {cell.marks['exercise']} has no {mark!r}.")
+
+
+def _refuse_twins(cells: list[Cell]) -> None:
+    for mark in ("name", "exercise"):
+        seen = set()
+        for cell in cells:
+            value = cell.marks.get(mark)
+            if value in seen:
+                raise LessonError(f"{cell.place}: the {mark} {value!r} stands twice.")
+            seen |= {value} - {None}

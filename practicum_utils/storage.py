@@ -1,0 +1,43 @@
+"""Where the course keeps files on this computer, and how it writes them whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import platformdirs
+
+APP_NAME = "sequence-learning-practicum"
+
+
+def home(kind: str) -> Path:
+    """Return the folder for ``kind`` files ("cache" or "results"), created if missing.
+
+    Set the environment variable ``PRACTICUM_HOME`` to keep everything under a folder of your own.
+    """
+    own = os.environ.get("PRACTICUM_HOME")
+    if own:
+        folder = Path(own) / kind
+    elif kind == "cache":
+        folder = platformdirs.user_cache_path(APP_NAME)
+    else:
+        folder = platformdirs.user_data_path(APP_NAME) / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let ``write`` fill a temporary file, then rename it to ``path`` in one step.
+
+    A reader sees the old file or the new one, never half of one; if writing fails (a full disk,
+    an interrupt) the old file stays as it was and the temporary one is removed.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,203 @@
+"""Train and evaluate: one function for an epoch of either, one for several of both."""
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from practicum_utils.progress import Progress
+from practicum_utils.storage import write_whole
+
+
+class Metrics(NamedTuple):
+    """Means over the examples of one epoch: the loss, and the share of right answers (0 to 1)."""
+
+    loss: float
+    accuracy: float
+
+
+def run_epoch(
+    model: nn.Module,
+    loader: DataLoader,
+    loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    optimizer: torch.optim.Optimizer | None = None,
+    device: torch.device | None = None,
+) -> Metrics:
+    """Go through ``loader`` once: train if there is an optimizer, else only evaluate.
+
+    model: called as ``model(token_ids, lengths) -> logits (B,)``; a logit above 0 means positive.
+    loss_fn: mean loss of (logits, labels), such as ``nn.BCEWithLogitsLoss()``.
+    device: where the batches go; the model's own device if None.
+    Evaluation computes no gradients and switches dropout off; the model's mode is restored, after
+    an interrupt too. Metrics are sums over all examples divided by their count.
+    """
+    progress = Progress()
+    started = time.perf_counter()
+    metrics = _epoch(model, loader, loss_fn, optimizer, device, progress.show)
+    name = "train" if optimizer is not None else "test "
+    progress.close(f"{_metrics_text(name, metrics)}  {time.perf_counter() - started:.0f} s")
+    return metrics
+
+
+def _epoch(model, loader, loss_fn, optimizer, device, report: Callable[[str], None]) -> Metrics:
+    training = optimizer is not None
+    name = "train" if training else "test "
+    device = device or next(model.parameters()).device
+    loss_sum, correct, count = 0.0, 0, 0
+    was_training = model.training
+    model.train(training)
+    try:
+        with torch.set_grad_enabled(training):
+            for step, batch in enumerate(loader, start=1):
+                token_ids, lengths, labels = (part.to(device) for part in batch)
+                logits = model(token_ids, lengths)
+                loss = loss_fn(logits, labels)
+                if training:
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                loss_sum += loss.item() * len(labels)
+                correct += ((logits > 0) == (labels > 0.5)).sum().item()
+                count += len(labels)
+                so_far = _metrics_text(name, Metrics(loss_sum / count, correct / count))
+                report(f"{so_far}  batch {step} of {len(loader)}")
+    finally:
+        model.train(was_training)
+    return Metrics(loss_sum / count, correct / count)
+
+
+def _metrics_text(name: str, metrics: Metrics) -> str:
+    return f"{name}  loss {metrics.loss:.4f}  accuracy {metrics.accuracy:.3f}"
+
+
+@dataclass
+class History:
+    """What ``fit`` saw: one entry per finished epoch, for training and for test data.
+
+    Losses and accuracies (0 to 1) are means over examples, seconds are wall-clock time.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    train_accuracy: list[float] = field(default_factory=list)
+    train_seconds: list[float] = field(default_factory=list)
+    test_loss: list[float] = field(default_factory=list)
+    test_accuracy: list[float] = field(default_factory=list)
+    test_seconds: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.train_loss)
+
+    def add(self, train: Metrics, train_seconds: float, test: Metrics, test_seconds: float) -> None:
+        """Append one epoch."""
+        row = [*train, train_seconds, *test, test_seconds]
+        for values, value in zip(vars(self).values(), row, strict=True):
+            values.append(value)
+
+    def __str__(self) -> str:
+        rows = zip(*vars(self).values(), strict=True)
+        return "\n".join(
+            f"epoch {epoch}:  train loss {row[0]:.4f} accuracy {row[1]:.3f} ({row[2]:.0f} s)"
+            f"  test loss {row[3]:.4f} accuracy {row[4]:.3f} ({row[5]:.0f} s)"
+            for epoch, row in enumerate(rows, start=1)
+        )
+
+    def plot(self, title: str = "") -> None:
+        """Draw loss and accuracy per epoch and print the last numbers under the picture."""
+        from practicum_utils.visualize import plot_history
+
+        plot_history(self, title)
+
+    def save(self, path: str | Path) -> None:
+        """Write this history as JSON, whole or not at all."""
+        text = json.dumps(asdict(self), indent=1)
+        write_whole(Path(path), lambda file: file.write(text.encode()))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "History":
+        """Read a history that ``save`` wrote; ValueError if the file holds anything else."""
+        try:
+            return cls(**json.loads(Path(path).read_text()))
+        except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+            raise ValueError(
+                f"{path} does not hold a history; delete it and train again."
+            ) from error
+
+
+def fit(
+    model: nn.Module,
+    train_loader: DataLoader,
+    test_loader: DataLoader,
+    epochs: int,
+    learning_rate: float = 3e-3,
+    seed: int = 0,
+) -> History:
+    """Train with Adam on the logits' binary cross-entropy; evaluate after every epoch.
+
+    seed: fixes the dropout of this run (the order of the batches is the loader's own).
+    An interrupt (Ctrl-C, or the stop button) ends training early: the model keeps what it has
+    learned, and the history of the finished epochs is returned.
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}; train for 1 or more.")
+    set_seed(seed)
+    loss_fn = nn.BCEWithLogitsLoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+    history, progress = History(), Progress()
+
+    def report(line: str) -> None:
+        running = f"epoch {len(history) + 1} of {epochs}:  {line}"
+        progress.show(f"{history}\n{running}".lstrip())
+
+    try:
+        while len(history) < epochs:
+            train = _timed_epoch(model, train_loader, loss_fn, optimizer, report)
+            history.add(*train, *_timed_epoch(model, test_loader, loss_fn, None, report))
+    except KeyboardInterrupt:
+        progress.close(f"{history}\ninterrupted after {len(history)} of {epochs} epochs".lstrip())
+        return history
+    progress.close(str(history))
+    return history
+
+
+def _timed_epoch(model, loader, loss_fn, optimizer, report) -> tuple[Metrics, float]:
+    started = time.perf_counter()
+    metrics = _epoch(model, loader, loss_fn, optimizer, None, report)
+    return metrics, time.perf_counter() - started
+
+
+def set_seed(seed: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's random numbers."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def pick_device() -> torch.device:
+    """Return the fastest device here: "cuda", else "mps", else "cpu"."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def is_fast() -> bool:
+    """True if the environment says ``PRACTICUM_FAST=1``: same code, less data, fewer epochs."""
+    return os.environ.get("PRACTICUM_FAST", "0") not in ("", "0")
+
+
+def full_or_fast(full: int | None, fast: int) -> int | None:
+    """Return a lesson's size: ``full``, or ``fast`` (said in a line) under ``PRACTICUM_FAST=1``."""
+    if not is_fast():
+        return full
+    print(f"PRACTICUM_FAST=1: {fast:,} here instead of {'all' if full is None else f'{full:,}'}")
+    return fast

@@ -1,0 +1,52 @@
+"""Pictures: matplotlib figures with the numbers they show printed below them."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+
+TRAIN, TEST = "#0072B2", "#D55E00"  # blue and orange of the Okabe-Ito palette, safe for all eyes
+
+
+def plot_history(history, title: str = "") -> None:
+    """Draw loss and accuracy per epoch, training and test; print the last numbers."""
+    if not len(history):
+        print("The history is empty: no epoch was finished, so there is nothing to draw.")
+        return
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), facecolor="white")
+    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+        _curves(axis, history, name)
+    figure.suptitle(title)
+    figure.tight_layout()
+    plt.show()
+    print(
+        f"after {len(history)} epochs: train loss {history.train_loss[-1]:.4f}, test loss "
+        f"{history.test_loss[-1]:.4f}, test accuracy {history.test_accuracy[-1]:.3f} "
+        f"(best {max(history.test_accuracy):.3f})"
+    )
+
+
+def _curves(axis, history, name: str) -> None:
+    epochs = range(1, len(history) + 1)
+    train, test = getattr(history, f"train_{name}"), getattr(history, f"test_{name}")
+    axis.plot(epochs, train, "o-", color=TRAIN, label="training")
+    axis.plot(epochs, test, "s--", color=TEST, label="test")
+    axis.set(xlabel="epoch", ylabel=name, xticks=epochs)
+    axis.grid(alpha=0.3)
+    axis.legend()
+
+
+def compare_histories(histories: Mapping[str, object]) -> None:
+    """Draw the test accuracy of several runs against training seconds; print a table."""
+    figure, axis = plt.subplots(figsize=(6.5, 3.6), facecolor="white")
+    markers = "osD^vP*X"
+    for index, (name, history) in enumerate(histories.items()):
+        seconds = [sum(history.train_seconds[: end + 1]) for end in range(len(history))]
+        axis.plot(seconds, history.test_accuracy, f"{markers[index % 8]}-", label=name)
+    axis.set(xlabel="seconds of training", ylabel="test accuracy")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.tight_layout()
+    plt.show()
+    for name, history in histories.items():
+        total = sum(history.train_seconds)
+        print(f"{name:<20} test accuracy {history.test_accuracy[-1]:.3f} after {total:.0f} s")

@@ -1,0 +1,26 @@
+"""Fixtures that several test files share; all tests use reduced sizes and a home of their own."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("PRACTICUM_FAST", "1")  # the kernels that nbval starts inherit it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory):
+    """Keep cache and results of the test run away from the user's own."""
+    before = os.environ.get("PRACTICUM_HOME")
+    os.environ["PRACTICUM_HOME"] = str(tmp_path_factory.mktemp("home"))
+    yield
+    if before is None:
+        del os.environ["PRACTICUM_HOME"]
+    else:
+        os.environ["PRACTICUM_HOME"] = before
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A fresh, empty home for one test."""
+    monkeypatch.setenv("PRACTICUM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
