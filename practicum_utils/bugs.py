@@ -58,7 +58,7 @@ _BUGS = (
         id="missing-zero-grad",
         title="The gradients are never cleared",
         symptom="the loss does not go down",
-        this_time="without `optimizer.zero_grad()`, each step used the sum of all gradients so far.",
+        this_time="without `optimizer.zero_grad()`, every step used the sum of all gradients.",
         in_general="zero, backward, step: say it aloud whenever a loss stays flat.",
         lesson="03",
     ),
