@@ -50,6 +50,8 @@ class SimpleRNN(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
+        with torch.no_grad():
+            self.embedding.weight *= 0.1  # small first vectors: less noise for the LSTM to unlearn
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(dropout)

@@ -7,7 +7,6 @@ from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -93,14 +92,14 @@ def _fingerprint(texts: list[str]) -> str:
 def _load(path: Path) -> TokenTable | None:
     try:
         with np.load(path, allow_pickle=False) as file:
-            words = file["words"].tobytes().decode("utf-8", "surrogatepass").split("\n")
+            words = file["words"].tobytes().decode("utf-8", "surrogatepass").split("\n")[:-1]
             return TokenTable(words, file["ids"], file["offsets"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # missing, cut short or damaged
+    except Exception:  # missing, cut short or damaged: each way to fail raises another type
         return None
 
 
 def _save(table: TokenTable, path: Path) -> None:
-    words = "\n".join(table.words).encode("utf-8", "surrogatepass")
+    words = "".join(f"{word}\n" for word in table.words).encode("utf-8", "surrogatepass")
     buffer = io.BytesIO()
     np.savez(buffer, words=np.frombuffer(words, np.uint8), ids=table.ids, offsets=table.offsets)
     try:

@@ -125,8 +125,10 @@ class History:
     def load(cls, path: str | Path) -> "History":
         """Read a history that ``save`` wrote; ValueError if the file holds anything else."""
         try:
-            return cls(**json.loads(Path(path).read_text()))
-        except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+            history = cls(**json.loads(Path(path).read_text()))
+            list(zip(*vars(history).values(), strict=True))  # equally many of each, or ValueError
+            return history
+        except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{path} does not hold a history; delete it and train again."
             ) from error

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 
 import practicum_utils
@@ -17,6 +19,8 @@ from practicum_utils.authoring.source import Lesson, LessonError, find_sources, 
 from practicum_utils.storage import write_whole
 
 FOLDERS = {"student": "notebooks", "solution": "solutions", "walkthrough": "solutions/debugged"}
+# The part of a path in a traceback that belongs to this computer.
+MACHINE = re.compile(r"[~/][^\s:\x1b]*/(?:(?:site-packages|python3\.\d+)/|(?=practicum_utils/))")
 CELL_SECONDS = 1200  # a cell that runs longer than this is stopped
 
 
@@ -109,8 +113,14 @@ def execute(
         client = NotebookClient(
             running, timeout=CELL_SECONDS, record_timing=False, on_cell_executed=on_cell,
             resources={"metadata": {"path": str(folder)}},
+            extra_arguments=["--log-level=ERROR"],  # no remarks of the kernel in the terminal
         )  # fmt: skip
         client.execute(env={**os.environ, **({} if keep_results else {"PRACTICUM_HOME": home})})
+    CoalesceStreamsPreprocessor().preprocess(running, {})  # prints arrive in pieces, by chance
+    for cell in running.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                output.traceback = [MACHINE.sub("", part) for part in output.traceback]
     notebook.metadata.pop("widgets", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
 
@@ -123,10 +133,13 @@ def _keep_outputs(notebook: NotebookNode, path: Path) -> bool:
     """Copy the outputs of the notebook at ``path``, if it runs the same code in the same order."""
     if not path.is_file():
         return False
-    old = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    committed = nbformat.read(path, as_version=4)
+    old = [cell for cell in committed.cells if cell.cell_type == "code"]
     new = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if [cell.source for cell in old] != [cell.source for cell in new]:
         return False
     for before, after in zip(old, new, strict=True):
         after.outputs, after.execution_count = before.outputs, before.execution_count
+    if "language_info" in committed.metadata:  # which the execution has written
+        notebook.metadata["language_info"] = committed.metadata.language_info
     return True

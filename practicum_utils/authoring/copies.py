@@ -10,6 +10,7 @@ import re
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
 
+from practicum_utils.authoring.recap import RepeatEarlierCells
 from practicum_utils.authoring.source import BEGIN, BUG_LINE, END, Cell, Lesson, LessonError
 from practicum_utils.bugs import CATALOGUE
 
@@ -83,39 +84,6 @@ class SelectAudience(Preprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         nb.cells = [cell for cell in nb.cells if self._wanted(cell.metadata["marks"])]
-        return nb, resources
-
-
-class RepeatEarlierCells(Preprocessor):
-    """Replace a recap cell by the cells it names, with the bugs that show in this lesson."""
-
-    def __init__(self, number: str, lessons: dict[str, Lesson]):
-        super().__init__()
-        self.number, self.lessons = number, lessons
-
-    def _repeated(self, reference: str) -> NotebookNode:
-        number, _, name = reference.partition(":")
-        if number not in self.lessons:
-            raise LessonError(f"recap {reference!r}: there is no lesson {number}.")
-        cell = self.lessons[number].find(name)
-        other = {bug for bug in cell.bugs() if CATALOGUE[bug].lesson != self.number}
-        text = "\n".join(
-            line
-            for line in cell.text.splitlines()
-            if not ((match := BUG_LINE.match(line)) and match["id"] in other)
-        )
-        return v4.new_code_cell(text, metadata={"marks": {"name": name}})
-
-    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        cells = []
-        for cell in nb.cells:
-            references = cell.metadata["marks"].get("recap")
-            cells += (
-                [self._repeated(name.strip()) for name in references.split(",")]
-                if references
-                else [cell]
-            )
-        nb.cells = cells
         return nb, resources
 
 
@@ -295,5 +263,5 @@ def make_copy(
         for cell in notebook.cells:
             cell.metadata["marks"].pop("raises", None)
     for step in steps:
-        notebook, _ = step(notebook, {})
+        notebook, _ = step.preprocess(notebook, {})
     return notebook

@@ -37,11 +37,13 @@ from practicum_utils.bugs import CATALOGUE
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BUG_LINE = re.compile(r"^(?P<indent>\s*)# BUG (?P<id>[\w-]+):(?: (?P<code>.*))?$")
+LIKE_A_BUG_LINE = re.compile(r"#\s*BUG\b")
 MARKS = {
     "name", "exercise", "minutes", "catch_up", "only", "verdict", "symptom", "raises", "fix",
     "rerun", "recap", "setup", "check",
 }  # fmt: skip
 NEEDS = {"minutes": "exercise", "catch_up": "exercise", "raises": "symptom", "rerun": "fix"}
+TEXTS = MARKS - {"minutes", "verdict", "raises", "setup"}  # marks whose value stands in quotes
 AUDIENCES = {"student", "solution", "walkthrough", "presenter"}
 
 
@@ -128,6 +130,9 @@ def _validate(cell: Cell, lesson: Lesson) -> None:
             raise LessonError(
                 f"{cell.place}: the mark {mark!r} needs the mark {needed!r} beside it."
             )
+    for mark in sorted(TEXTS & set(cell.marks)):
+        if not isinstance(cell.marks[mark], str):
+            raise LessonError(f"{cell.place}: the value of the mark {mark!r} is a text in quotes.")
     for audience in cell.names("only"):
         if audience not in AUDIENCES:
             known = ", ".join(sorted(AUDIENCES))
@@ -156,8 +161,16 @@ def _validate_bugs(cell: Cell, lesson: Lesson) -> None:
                 f"{cell.place}: {bug_id!r} shows in lesson {shows}, says the catalogue."
             )
     lines = cell.text.splitlines()
-    if lines and BUG_LINE.match(lines[0]):
-        raise LessonError(f"{cell.place}: a BUG line stands below the line it replaces.")
+    for above, line in zip(["", *lines], lines, strict=False):
+        if LIKE_A_BUG_LINE.search(line) and not (cell.kind == "code" and BUG_LINE.match(line)):
+            raise LessonError(
+                f"{cell.place}: write '# BUG some-id: wrong code' on a line of its own, in code."
+            )
+        match, earlier = BUG_LINE.match(line), BUG_LINE.match(above)
+        if match and (
+            earlier["id"] != match["id"] if earlier else above.strip() in ("", BEGIN, END)
+        ):
+            raise LessonError(f"{cell.place}: a BUG line stands below the line it replaces.")
 
 
 def _validate_regions(cell: Cell) -> None:
@@ -174,7 +187,10 @@ def _validate_regions(cell: Cell) -> None:
 
 
 def _validate_exercise(cell: Cell) -> None:
-    tree = ast.parse(cell.text).body
+    try:
+        tree = ast.parse(cell.text).body
+    except SyntaxError as error:
+        raise LessonError(f"{cell.place}: the exercise is not valid Python: {error}.") from error
     definitions = [node for node in tree if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     indented = f"    {BEGIN}" in cell.text
     if not definitions or not indented:

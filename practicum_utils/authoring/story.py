@@ -21,25 +21,34 @@ def tell(root: Path, number: str, say: Callable[[str], None]) -> None:
 
     def on_cell(cell, cell_index, execute_reply):
         nonlocal heard
-        for earlier in notebook.cells[heard:cell_index]:
-            if earlier.cell_type == "markdown":
-                _say_markdown(earlier.source, say)
+        _say_texts(notebook.cells[heard:cell_index], say)
         heard = cell_index + 1
         _say_outputs(cell, say)
 
     say(f"Running {path.name} from top to bottom; the training cells take a minute or two.")
     execute(notebook, root / "solutions", on_cell, keep_results=True)
+    _say_texts(notebook.cells[heard:], say)
     say(f"\nDone in {time.monotonic() - started:.0f} s. To write it yourself: practicum lab")
 
 
+def _say_texts(cells: list[nbformat.NotebookNode], say: Callable[[str], None]) -> None:
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            _say_markdown(cell.source, say)
+
+
 def _say_markdown(text: str, say: Callable[[str], None]) -> None:
+    fence = ""  # the line that opened the block of code that this line stands in, if any
     for line in text.splitlines():
-        if line.startswith("#"):
+        if line.startswith("```"):
+            fence = "" if fence else line
+        elif fence:
+            if fence == "```diff" and line.startswith(("-", "+")):
+                say("    " + line)
+        elif line.startswith("#"):
             say(f"\n{line.lstrip('#').strip()}")
         elif line.startswith(("- **This time", "- **In general")):
             say("  " + line[2:].replace("**", ""))
-        elif line.startswith(("- ", "+ ", "-  ", "+  ")) and "```diff" in text.split(line)[0]:
-            say("    " + line)
 
 
 def _say_outputs(cell: nbformat.NotebookNode, say: Callable[[str], None]) -> None:

@@ -1,0 +1,79 @@
+"""Repeat what the class wrote in earlier lessons, with the bugs that show only now."""
+
+import ast
+
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode, v4
+
+from practicum_utils.authoring.source import BUG_LINE, Cell, Lesson, LessonError
+from practicum_utils.bugs import CATALOGUE
+
+
+class RepeatEarlierCells(Preprocessor):
+    """Replace a recap cell by the imports it needs and the cells it names.
+
+    Of the bugs in those cells only the ones that show in this lesson stay; the class has mended
+    the others where they showed.
+    """
+
+    def __init__(self, number: str, lessons: dict[str, Lesson]):
+        super().__init__()
+        self.number, self.lessons = number, lessons
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        cells = []
+        for cell in nb.cells:
+            references = cell.metadata["marks"].get("recap")
+            cells += self._repeated(references) if references else [cell]
+        nb.cells = cells
+        return nb, resources
+
+    def _repeated(self, references: str) -> list[NotebookNode]:
+        imports, repeated = set(), []
+        for reference in references.split(","):
+            lesson, cell = self._find(reference.strip())
+            imports |= _imports(cell.text, lesson)
+            marks = {"name": cell.marks["name"]}
+            repeated.append(v4.new_code_cell(self._unmended(cell), metadata={"marks": marks}))
+        head = v4.new_code_cell("\n".join(sorted(imports)), metadata={"marks": {}})
+        return [head, *repeated] if imports else repeated
+
+    def _find(self, reference: str) -> tuple[Lesson, Cell]:
+        number, _, name = reference.partition(":")
+        if number not in self.lessons:
+            raise LessonError(f"recap {reference!r}: there is no lesson {number}.")
+        return self.lessons[number], self.lessons[number].find(name)
+
+    def _unmended(self, cell: Cell) -> str:
+        """The cell without the BUG lines of bugs that showed in another lesson."""
+        lines = []
+        for line in cell.text.splitlines():
+            match = BUG_LINE.match(line)
+            if not match or CATALOGUE[match["id"]].lesson == self.number:
+                lines.append(line)
+        return "\n".join(lines)
+
+
+def _imports(code: str, lesson: Lesson) -> set[str]:
+    """The import lines that this code of the lesson needs.
+
+    A name that an exercise of the lesson defines comes from the exercise's catch-up line.
+    """
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    lines = set()
+    for cell in lesson.cells:
+        text = cell.marks.get("catch_up", cell.text if cell.kind == "code" else "")
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                lines |= {_one_name(node, alias) for alias in node.names if _name(alias) in used}
+    return lines
+
+
+def _name(alias: ast.alias) -> str:
+    return alias.asname or alias.name
+
+
+def _one_name(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
+    if isinstance(node, ast.Import):
+        return ast.unparse(ast.Import([alias]))
+    return ast.unparse(ast.ImportFrom(node.module, [alias], node.level))
