@@ -49,7 +49,7 @@ _BUGS = (
     Bug(
         id="labels-one-two",
         title="Labels 1 and 2 where 0 and 1 are needed",
-        symptom="the loss goes below zero",
+        symptom="the loss went below zero",
         this_time="1 was not subtracted from the raw label, so the loss met targets of 2.",
         in_general="make sure that the inputs of the loss function are valid: look at them.",
         lesson="03",

@@ -47,7 +47,8 @@ class Vocabulary:
                 f"max_size is {max_size}; it must leave room for a word, so 5 or more."
             )
         counts = _count(token_lists)
-        ranked = sorted(counts, key=lambda token: (-counts[token], token))
+        # Sorting keeps the alphabetical order among equal counts, in reverse as well.
+        ranked = sorted(sorted(counts), key=counts.get, reverse=True)
         return cls(ranked[: max_size - len(SPECIAL_TOKENS)])
 
     def __len__(self) -> int:

@@ -36,7 +36,13 @@ def _curves(axis, history, name: str) -> None:
 
 
 def compare_histories(histories: Mapping[str, object]) -> None:
-    """Draw the test accuracy of several runs against training seconds; print a table."""
+    """Draw the test accuracy of several runs against training seconds; print a table.
+
+    A run without a finished epoch is left out, and named.
+    """
+    for name in [name for name, history in histories.items() if not len(history)]:
+        print(f"{name}: no epoch was finished, so there is nothing to compare")
+    histories = {name: history for name, history in histories.items() if len(history)}
     figure, axis = plt.subplots(figsize=(6.5, 3.6), facecolor="white")
     markers = "osD^vP*X"
     for index, (name, history) in enumerate(histories.items()):

@@ -176,7 +176,7 @@ print("eval(): ", dropout.eval()(torch.ones(8)).tolist())
 # ## Overfit one batch
 #
 # Before you train on 20,000 reviews for minutes, train on 64 for a second. A model that cannot learn
-# 64 reviews by heart has a bug, and you have found it early:
+# 64 reviews by heart is broken somewhere, and you have found out early:
 
 # %%
 for step in range(1, 61):

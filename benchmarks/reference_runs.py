@@ -1,0 +1,63 @@
+"""Train the models of lessons 02 and 03 at the lessons' settings, with three seeds each.
+
+Run: python benchmarks/reference_runs.py [--save]
+Prints accuracy on the 5,000 test reviews, seconds and tokens per second. With ``--save`` the run of
+median accuracy becomes the reference run that ``practicum_utils.results.recall`` falls back on.
+"""
+
+import sys
+from pathlib import Path
+
+import practicum_utils
+from practicum_utils.data import (
+    ReviewDataset,
+    Vocabulary,
+    load_reviews,
+    make_loader,
+    padding_share,
+    tokenize_all,
+)
+from practicum_utils.models import MeanEmbedding, SimpleRNN
+from practicum_utils.training import History, fit, set_seed
+
+SEEDS = (0, 1, 2)
+SETTINGS = {
+    "mean_embedding": (MeanEmbedding, {"max_length": 256}, {"epochs": 2, "learning_rate": 1e-2}),
+    "simple_rnn": (SimpleRNN, {"max_length": 128}, {"epochs": 3, "learning_rate": 3e-3}),
+}
+ASSETS = Path(practicum_utils.__file__).parent / "assets" / "reference_runs"
+
+
+def train(name: str, reviews, vocab: Vocabulary, seed: int) -> tuple[History, int]:
+    """Train one model from scratch; return its history and the real tokens of an epoch."""
+    make_model, cut, settings = SETTINGS[name]
+    train_set = ReviewDataset(reviews["train"], vocab, **cut)
+    test_set = ReviewDataset(reviews["test"], vocab, **cut)
+    train_loader = make_loader(train_set, shuffle=True, seed=seed)
+    print(f"padding: {padding_share(make_loader(train_set, shuffle=True)):.1%} of an epoch's table")
+    set_seed(seed)
+    history = fit(
+        make_model(len(vocab)), train_loader, make_loader(test_set), seed=seed, **settings
+    )
+    return history, int(train_set.lengths.sum())
+
+
+def main() -> None:
+    """Print a line for each run and the median of each model."""
+    reviews = load_reviews()
+    vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]))
+    for name in SETTINGS:
+        runs = [train(name, reviews, vocab, seed) for seed in SEEDS]
+        for seed, (history, tokens) in zip(SEEDS, runs, strict=True):
+            seconds = sum(history.train_seconds)
+            speed = tokens * len(history) / seconds
+            accuracy = history.test_accuracy[-1]
+            print(f"{name} seed {seed}: {accuracy:.4f}, {seconds:.0f} s, {speed:,.0f} tokens/s")
+        median = sorted((history for history, _ in runs), key=lambda run: run.test_accuracy[-1])[1]
+        print(f"{name}: median accuracy {median.test_accuracy[-1]:.4f} of {len(SEEDS)} seeds\n")
+        if "--save" in sys.argv[1:]:
+            median.save(ASSETS / f"{name}.json")
+
+
+if __name__ == "__main__":
+    main()
