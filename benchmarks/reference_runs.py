@@ -34,7 +34,7 @@ def train(name: str, reviews, vocab: Vocabulary, seed: int) -> tuple[History, in
     train_set = ReviewDataset(reviews["train"], vocab, **cut)
     test_set = ReviewDataset(reviews["test"], vocab, **cut)
     train_loader = make_loader(train_set, shuffle=True, seed=seed)
-    print(f"padding: {padding_share(make_loader(train_set, shuffle=True)):.1%} of an epoch's table")
+    print(f"padding: {padding_share(make_loader(train_set, shuffle=True)):.1%} of an epoch")
     set_seed(seed)
     history = fit(
         make_model(len(vocab)), train_loader, make_loader(test_set), seed=seed, **settings

@@ -37,6 +37,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
+        Path(name).chmod(0o644)  # temporary files are private, this one is like any other
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -94,14 +94,12 @@ def differences(root: Path, numbers: list[str]) -> list[str]:
 
 
 def execute(
-    notebook: NotebookNode,
-    folder: Path,
-    on_cell: Callable | None = None,
-    keep_results: bool = False,
+    notebook: NotebookNode, folder: Path, keep_results: bool = False, **hooks: Callable
 ) -> None:
     """Run a notebook as Run All would, up to its first cell tagged nbval-skip; fill its outputs.
 
-    Results that the lesson remembers go to a temporary folder unless ``keep_results``.
+    Results that the lesson remembers go to a temporary folder unless ``keep_results``. ``hooks``
+    are nbclient's, such as ``on_cell_executed``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     skipped = [
@@ -111,9 +109,10 @@ def execute(
     running.cells = notebook.cells[: skipped[0] if skipped else None]
     with tempfile.TemporaryDirectory() as home:
         client = NotebookClient(
-            running, timeout=CELL_SECONDS, record_timing=False, on_cell_executed=on_cell,
+            running, timeout=CELL_SECONDS, record_timing=False,
             resources={"metadata": {"path": str(folder)}},
             extra_arguments=["--log-level=ERROR"],  # no remarks of the kernel in the terminal
+            **hooks,
         )  # fmt: skip
         client.execute(env={**os.environ, **({} if keep_results else {"PRACTICUM_HOME": home})})
     CoalesceStreamsPreprocessor().preprocess(running, {})  # prints arrive in pieces, by chance

@@ -6,6 +6,7 @@ import sys
 from typing import Annotated
 
 import typer
+from nbclient.exceptions import CellExecutionError
 
 from practicum_utils.authoring import build as builder
 from practicum_utils.authoring import source, story
@@ -45,6 +46,8 @@ def build(
         found = builder.differences(root, lessons or [])
     except source.LessonError as error:
         raise _stop(error) from error
+    except CellExecutionError as error:
+        raise _stop(f"a lesson stopped with {error.ename}: {error.evalue}") from error
     if found:
         raise _stop("\n".join(found))
     typer.echo("every notebook is what its source makes")
@@ -76,6 +79,8 @@ def run(lesson: Annotated[str, typer.Argument(help="A lesson number, such as 03.
         story.tell(builder.find_root(), lesson, typer.echo)
     except source.LessonError as error:
         raise _stop(error) from error
+    except CellExecutionError as error:
+        raise _stop(f"lesson {lesson} stopped with {error.ename}: {error.evalue}") from error
 
 
 @app.command()

@@ -15,6 +15,7 @@ from practicum_utils.authoring.source import BEGIN, BUG_LINE, END, Cell, Lesson,
 from practicum_utils.bugs import CATALOGUE
 
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
+TOLD = "-told"  # ends the id of a cell whose output `practicum run` prints
 COPIES = ("student", "solution", "walkthrough")
 
 
@@ -235,7 +236,8 @@ class SetTags(Preprocessor):
                 tags = [SKIP]
             if tags:
                 cell.metadata["tags"] = tags
-            cell["id"] = f"lesson-{self.lesson.number}-{index:03d}"
+            told = TOLD if marks.get("tell") else ""
+            cell["id"] = f"lesson-{self.lesson.number}-{index:03d}{told}"
             cell.source = re.sub(r"\n{4,}", "\n\n\n", cell.source).strip("\n")
             stopped = stopped or (self.stop_at_exception and bool(marks.get("raises")))
         return nb, resources

@@ -14,6 +14,7 @@ raises     true: the symptom is an exception (with ``symptom``)
 fix        a bug id, on a markdown cell: the walkthrough mends that bug here
 rerun      names of the cells that the walkthrough runs again after the fix (with ``fix``)
 recap      "NN:name,NN:name": solution and walkthrough repeat these cells of earlier lessons here
+tell       true: ``practicum run`` prints what the cell prints
 setup      true: the builder puts the installation lines in front of this cell
 check      an exercise's id: the cell checks it (student copy and walkthrough)
 =========  =======================================================================================
@@ -40,10 +41,16 @@ BUG_LINE = re.compile(r"^(?P<indent>\s*)# BUG (?P<id>[\w-]+):(?: (?P<code>.*))?$
 LIKE_A_BUG_LINE = re.compile(r"#\s*BUG\b")
 MARKS = {
     "name", "exercise", "minutes", "catch_up", "only", "verdict", "symptom", "raises", "fix",
-    "rerun", "recap", "setup", "check",
+    "rerun", "recap", "setup", "check", "tell",
 }  # fmt: skip
 NEEDS = {"minutes": "exercise", "catch_up": "exercise", "raises": "symptom", "rerun": "fix"}
-TEXTS = MARKS - {"minutes", "verdict", "raises", "setup"}  # marks whose value stands in quotes
+TEXTS = MARKS - {
+    "minutes",
+    "verdict",
+    "raises",
+    "setup",
+    "tell",
+}  # marks whose value stands in quotes
 AUDIENCES = {"student", "solution", "walkthrough", "presenter"}
 
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import nbformat
+from nbformat import NotebookNode
 
 from practicum_utils.authoring.build import execute, notebooks
-from practicum_utils.authoring.copies import CHECKED
+from practicum_utils.authoring.copies import CHECKED, TOLD
 
 
 def tell(root: Path, number: str, say: Callable[[str], None]) -> None:
@@ -17,48 +17,59 @@ def tell(root: Path, number: str, say: Callable[[str], None]) -> None:
         for path, made in notebooks(root, [number]).items()
         if path.parent.name == "debugged"
     )
-    started, heard = time.monotonic(), 0
-
-    def on_cell(cell, cell_index, execute_reply):
-        nonlocal heard
-        _say_texts(notebook.cells[heard:cell_index], say)
-        heard = cell_index + 1
-        _say_outputs(cell, say)
-
+    started, teller = time.monotonic(), Storyteller(say)
     say(f"Running {path.name} from top to bottom; the training cells take a minute or two.")
-    execute(notebook, root / "solutions", on_cell, keep_results=True)
-    _say_texts(notebook.cells[heard:], say)
+    execute(
+        notebook,
+        root / "solutions",
+        keep_results=True,
+        on_cell_start=teller.on_cell_start,
+        on_cell_executed=teller.on_cell_executed,
+    )
     say(f"\nDone in {time.monotonic() - started:.0f} s. To write it yourself: practicum lab")
 
 
-def _say_texts(cells: list[nbformat.NotebookNode], say: Callable[[str], None]) -> None:
-    for cell in cells:
+class Storyteller:
+    """Says what matters of each cell; its methods are hooks of nbclient."""
+
+    def __init__(self, say: Callable[[str], None]):
+        self.say = say
+        self.heading = ""  # said only when something below it runs
+
+    def on_cell_start(self, cell: NotebookNode, cell_index: int) -> None:
         if cell.cell_type == "markdown":
-            _say_markdown(cell.source, say)
+            self._read(cell.source)
+        elif self.heading:
+            self.say(f"\n{self.heading}")
+            self.heading = ""
 
+    def _read(self, text: str) -> None:
+        fence = ""  # the line that opened the block of code that this line stands in, if any
+        for line in text.splitlines():
+            if line.startswith("```"):
+                fence = "" if fence else line
+            elif fence:
+                if fence == "```diff" and line.startswith(("-", "+")):
+                    self.say("    " + line)
+            elif line.startswith("#"):
+                self.heading = line.lstrip("#").strip()
+            elif line.startswith(("- **This time", "- **In general")):
+                self.say("  " + line[2:].replace("**", ""))
 
-def _say_markdown(text: str, say: Callable[[str], None]) -> None:
-    fence = ""  # the line that opened the block of code that this line stands in, if any
-    for line in text.splitlines():
-        if line.startswith("```"):
-            fence = "" if fence else line
-        elif fence:
-            if fence == "```diff" and line.startswith(("-", "+")):
-                say("    " + line)
-        elif line.startswith("#"):
-            say(f"\n{line.lstrip('#').strip()}")
-        elif line.startswith(("- **This time", "- **In general")):
-            say("  " + line[2:].replace("**", ""))
+    def on_cell_executed(self, cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
+        """Say an exception's message, a training's last state, and what a told cell printed."""
+        told = CHECKED in cell.metadata.get("tags", []) or cell["id"].endswith(TOLD)
+        printed = ""
+        for output in cell.outputs:
+            if output.output_type == "error":
+                self._indented(f"{output.ename}: {output.evalue}")
+            elif output.output_type == "stream" and told:
+                printed += output.text
+            elif output.output_type == "display_data":
+                text = output.data.get("text/plain", "")
+                self._indented(text if text.startswith("epoch") else "")
+        self._indented(printed)
 
-
-def _say_outputs(cell: nbformat.NotebookNode, say: Callable[[str], None]) -> None:
-    """Say what a verdict cell printed, an exception's message, a training's last state."""
-    for output in cell.outputs:
-        if output.output_type == "error":
-            say(f"  {output.ename}: {output.evalue}")
-        elif output.output_type == "stream" and CHECKED in cell.metadata.get("tags", []):
-            say("  " + output.text.strip())
-        elif output.output_type == "display_data" and output.data.get("text/plain", "").startswith(
-            "epoch"
-        ):
-            say("  " + output.data["text/plain"].replace("\n", "\n  "))
+    def _indented(self, text: str) -> None:
+        for line in text.strip().splitlines():
+            self.say("  " + line)

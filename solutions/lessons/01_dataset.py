@@ -211,7 +211,7 @@ len(vocab)
 # %% [markdown]
 # How far down the list is "the", and how far is "flute"?
 
-# %% name="look-up"
+# %% name="look-up" tell=true
 for word in ("the", "good", "flute", "practicum"):
     print(f"{word:<10} {vocab[word]:>6}")
 
@@ -375,7 +375,7 @@ print("<pad> has the id: ", vocab["<pad>"])
 #
 # How much of an epoch is padding?
 
-# %% name="padding-cost"
+# %% tell=true
 print(f"random batches:   {padding_share(loader):.0%} of the table is padding")
 bucketed = make_loader(train_set, batch_size=64, shuffle=True)
 print(f"bucketed batches: {padding_share(bucketed):.0%} of the table is padding")

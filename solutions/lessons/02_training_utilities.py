@@ -136,7 +136,7 @@ print(f"before {loss:.4f}, after {loss_fn(model(token_ids, lengths), labels):.4f
 # `backward` does not *set* the gradients, it *adds* to them. Watch one gradient's size when we call
 # it three times on the same batch, without a step in between:
 
-# %%
+# %% tell=true
 optimizer.zero_grad()
 sizes = []
 for call in (1, 2, 3):
@@ -274,7 +274,7 @@ history.plot("Mean of embeddings, learning rate 1e-3")
 # A metric should be a property of the model and the data. How the data is cut into batches is our
 # private business. So we evaluate the same model with three batch sizes:
 
-# %% name="three-sizes"
+# %% name="three-sizes" tell=true
 sizes = (64, 1_000, len(test_set) - 1)
 accuracies = []
 for size in sizes:
@@ -356,7 +356,7 @@ def score_end(learn, held_out, seed):
 # %%
 scores = {keep: [score_end(*sets, seed) for seed in range(3)] for keep, sets in ends.items()}
 
-# %%
+# %% tell=true
 for keep, three in scores.items():
     print(f"{keep:<10} {sum(three) / 3:.3f}  ({', '.join(f'{score:.3f}' for score in three)})")
 

@@ -291,7 +291,7 @@ print("the layer expects", model.hidden.in_features, "numbers for each review")
 few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
 few_loader = make_loader(few, batch_size=full_or_fast(64, 32), shuffle=True)
 
-# %% name="short-run"
+# %% name="short-run" tell=true
 set_seed(0)
 model = SimpleRNN(len(vocab)).to(device)
 loss_fn = nn.BCEWithLogitsLoss()
@@ -346,7 +346,7 @@ print("ok: the loss goes down" if goes_down else "symptom: the loss does not go 
 # three times, with an optimizer that does not move, and without dropout. The gradient must then be
 # the same three times.
 
-# %% name="three-gradients" only="walkthrough"
+# %% name="three-gradients" only="walkthrough" tell=true
 still = SimpleRNN(len(vocab), dropout=0).to(device)
 frozen = torch.optim.SGD(still.parameters(), lr=0.0)
 same_batch = [next(iter(few_loader))]
@@ -397,7 +397,7 @@ remember("simple_rnn", history)
 # %% [markdown]
 # About 0.86 at full size. Beside the baseline:
 
-# %%
+# %% tell=true
 compare_histories({"mean of embeddings": baseline, "simple RNN": history})
 
 # %% [markdown]
@@ -442,7 +442,7 @@ for p, row in wrong[:3]:
 #
 # Each pair differs in a word or two, and means the opposite:
 
-# %%
+# %% tell=true
 for text in (
     "This movie is great!", "This movie is terrible!",
     "It's not great, it's terrible!", "It's not terrible, it's great!",

@@ -1,0 +1,142 @@
+"""What a lesson teaches is what the package does, and each planted bug does what it says."""
+
+import ast
+import inspect
+
+import datasets
+import pytest
+import torch
+from torch import nn
+
+from practicum_utils import data, models, tokens, training
+from practicum_utils.authoring.build import find_root, read_all
+from practicum_utils.authoring.copies import plant, uncover
+from practicum_utils.bugs import CATALOGUE
+
+LESSONS = read_all(find_root())
+TEXTS = ["The film was good, the cast too!", "I don't like it.<br />Why? 10/10", "the the end"]
+
+
+def taught(exercise: str, planted: set[str] = frozenset()) -> dict:
+    """Run the imports of a lesson and its exercise cells up to this one; return the names."""
+    names = {}
+    lesson = LESSONS[exercise[0].zfill(2)]
+    for cell in lesson.cells:
+        if cell.marks.get("setup") or "exercise" in cell.marks:
+            exec(plant(uncover(cell.text), planted), names)
+        if cell.marks.get("exercise") == exercise:
+            return names
+    raise AssertionError(f"no exercise {exercise}")
+
+
+def bare(code: str) -> str:
+    """Code without docstrings and type hints, for comparison."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+            node.body = node.body[1:]
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+    return ast.unparse(tree).replace("padding_idx=PAD", "padding_idx=0")
+
+
+@pytest.mark.parametrize(
+    ("exercise", "ours"),
+    [
+        ("2.1", models.MeanEmbedding),
+        ("3.1", models.last_vectors),
+        ("3.2", models.reverse_reviews),
+        ("3.3", models.SimpleRNN),
+    ],
+)
+def test_models_are_taught_as_they_stand_in_the_package(exercise, ours):
+    cells = LESSONS[exercise[0].zfill(2)].cells
+    cell = next(cell for cell in cells if cell.marks.get("exercise") == exercise)
+    assert bare(plant(uncover(cell.text), set())) == bare(inspect.getsource(ours))
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "", "ÉTÉ naïve 👍 O'Neill's 'quoted' _x_", "a--b ?!"])
+def test_the_taught_tokenizer_equals_the_package(text):
+    assert taught("1.1")["tokenize"](text) == tokens.tokenize(text)
+
+
+def test_the_taught_vocabulary_equals_the_package():
+    lists = [tokens.tokenize(text) for text in TEXTS]
+    theirs, ours = taught("1.2")["Vocabulary"].build(lists), data.Vocabulary.build(lists)
+    assert len(theirs) == len(ours)
+    assert [theirs[word] for word in ("<pad>", "<unk>", "the", "flute")] == [0, 1, 4, 1]
+    assert theirs.decode(theirs.encode(lists[0])) == lists[0]
+
+
+def _reviews() -> datasets.Dataset:
+    return datasets.Dataset.from_dict({"text": TEXTS, "label": [2, 1, 1]})
+
+
+@pytest.mark.parametrize("max_length", [2, 256])
+def test_the_taught_dataset_and_batch_equal_the_package(max_length):
+    names = taught("1.4")
+    vocab = data.Vocabulary.build([tokens.tokenize(text) for text in TEXTS])
+    theirs = names["ReviewDataset"](_reviews(), vocab, max_length)
+    ours = data.ReviewDataset(_reviews(), vocab, max_length)
+    batches = [names["collate"](list(theirs)), data.collate(list(ours))]
+    for one, other in zip(*batches, strict=True):
+        assert one.dtype == other.dtype
+        assert torch.equal(one, other)
+
+
+def test_planted_vocabulary_gives_the_commonest_word_the_id_of_the_padding():
+    planted = taught("1.2", {"pad-is-a-word"})["Vocabulary"]
+    assert planted.build([["the", "the", "end"]])["the"] == 0
+
+
+def test_planted_dataset_gives_labels_of_one_and_two():
+    planted = taught("1.3", {"labels-one-two"})["ReviewDataset"]
+    vocab = data.Vocabulary.build([tokens.tokenize(text) for text in TEXTS])
+    assert sorted({label.item() for _, label in planted(_reviews(), vocab)}) == [1.0, 2.0]
+
+
+def _loader(batch_size: int):
+    vocab = data.Vocabulary.build([tokens.tokenize(text) for text in TEXTS])
+    return data.make_loader(data.ReviewDataset(_reviews(), vocab), batch_size), len(vocab)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_the_taught_epoch_equals_the_package(batch_size):
+    loader, vocab_size = _loader(batch_size)
+    training.set_seed(0)
+    model, loss_fn = models.MeanEmbedding(vocab_size), nn.BCEWithLogitsLoss()
+    theirs = taught("2.2")["run_epoch"](model, loader, loss_fn)
+    assert theirs == pytest.approx(training.run_epoch(model, loader, loss_fn))
+
+
+def test_planted_epoch_depends_on_the_batch_size():
+    planted = taught("2.2", {"average-of-averages"})["run_epoch"]
+    training.set_seed(0)
+    (pairs, vocab_size), (whole, _) = _loader(2), _loader(3)
+    model, loss_fn = models.MeanEmbedding(vocab_size), nn.BCEWithLogitsLoss()
+    assert planted(model, pairs, loss_fn).loss != pytest.approx(planted(model, whole, loss_fn).loss)
+
+
+@pytest.mark.parametrize(("planted", "growth"), [(set(), 1.0), ({"missing-zero-grad"}, 3.0)])
+def test_planted_epoch_adds_up_the_gradients(planted, growth):
+    run_epoch = taught("2.2", planted)["run_epoch"]
+    loader, vocab_size = _loader(3)
+    model, loss_fn = models.MeanEmbedding(vocab_size), nn.BCEWithLogitsLoss()
+    still, norms = torch.optim.SGD(model.parameters(), lr=0.0), []
+    for _ in range(3):
+        run_epoch(model, loader, loss_fn, still)
+        norms.append(model.output.weight.grad.norm().item())
+    assert norms[-1] / norms[0] == pytest.approx(growth, rel=1e-4)
+
+
+def test_planted_model_raises_for_its_shapes():
+    planted = taught("3.3", {"linear-input-size"})["SimpleRNN"](10)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        planted(torch.tensor([[4, 5]]), torch.tensor([2]))
+
+
+def test_every_bug_of_the_catalogue_is_planted_somewhere():
+    planted = {bug for lesson in LESSONS.values() for cell in lesson.cells for bug in cell.bugs()}
+    assert planted == set(CATALOGUE)
