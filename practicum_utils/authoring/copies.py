@@ -6,6 +6,7 @@ Each transformation is an nbconvert preprocessor over notebook cells whose marks
 
 import difflib
 import re
+import textwrap
 
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
@@ -186,9 +187,11 @@ def _carries(node: NotebookNode, bug_id: str) -> bool:
 
 
 def _diff(before: str, after: str) -> str:
-    """The changed lines with one line around them, without a diff's file and position headers."""
+    """The changed lines with one line around them, without headers and common indentation."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
-    return "\n".join(line for line in list(lines)[2:] if not line.startswith("@@"))
+    changes = [line for line in list(lines)[2:] if not line.startswith("@@")]
+    code = textwrap.dedent("\n".join(line[1:] for line in changes)).splitlines()
+    return "\n".join(f"{line[0]} {rest}" for line, rest in zip(changes, code, strict=True))
 
 
 class AddDoors(Preprocessor):

@@ -33,15 +33,20 @@ class Storyteller:
     """Says what matters of each cell; its methods are hooks of nbclient."""
 
     def __init__(self, say: Callable[[str], None]):
-        self.say = say
-        self.heading = ""  # said only when something below it runs
+        self._say = say
+        self._heading = ""  # said only when something below it runs or is said
+        self._quiet = True  # nothing was said below the last heading
 
     def on_cell_start(self, cell: NotebookNode, cell_index: int) -> None:
         if cell.cell_type == "markdown":
             self._read(cell.source)
-        elif self.heading:
-            self.say(f"\n{self.heading}")
-            self.heading = ""
+        else:
+            self._announce()
+
+    def _announce(self) -> None:
+        if self._heading:
+            self._say(self._heading if self._quiet else f"\n{self._heading}")
+            self._heading, self._quiet = "", True
 
     def _read(self, text: str) -> None:
         fence = ""  # the line that opened the block of code that this line stands in, if any
@@ -50,11 +55,11 @@ class Storyteller:
                 fence = "" if fence else line
             elif fence:
                 if fence == "```diff" and line.startswith(("-", "+")):
-                    self.say("    " + line)
+                    self._indented(line)
             elif line.startswith("#"):
-                self.heading = line.lstrip("#").strip()
+                self._heading = line.lstrip("#").strip()
             elif line.startswith(("- **This time", "- **In general")):
-                self.say("  " + line[2:].replace("**", ""))
+                self._indented(line[2:].replace("**", ""))
 
     def on_cell_executed(self, cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
         """Say an exception's message, a training's last state, and what a told cell printed."""
@@ -71,5 +76,7 @@ class Storyteller:
         self._indented(printed)
 
     def _indented(self, text: str) -> None:
-        for line in text.strip().splitlines():
-            self.say("  " + line)
+        self._announce()
+        for line in text.strip("\n").splitlines():
+            self._say("  " + line)
+            self._quiet = False

@@ -119,7 +119,7 @@ print(f"longer than 256 tokens: {(lengths > 256).float().mean():.0%}")
 
 # %% [markdown]
 # Most reviews are around 175 tokens long, but the tail is long: the mean lies well above the median.
-# If we cut every review to 256 tokens, about 30 % of them lose something.
+# If we cut every review to 256 tokens, three in ten of them lose something.
 
 # %% [markdown]
 # ## A vocabulary by hand

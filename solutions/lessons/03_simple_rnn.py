@@ -39,7 +39,7 @@ device = pick_device()
 #
 # The mean of the word vectors, without any order, scored:
 
-# %%
+# %% tell=true
 baseline = recall("mean_embedding")
 print(baseline)
 
