@@ -5,7 +5,7 @@ import ast
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
 
-from practicum_utils.authoring.source import BUG_LINE, Cell, Lesson, LessonError
+from practicum_utils.authoring.source import BUG_LINE, Cell, Lesson, LessonError, listed
 from practicum_utils.bugs import CATALOGUE
 
 
@@ -30,8 +30,8 @@ class RepeatEarlierCells(Preprocessor):
 
     def _repeated(self, references: str) -> list[NotebookNode]:
         imports, repeated = set(), []
-        for reference in references.split(","):
-            lesson, cell = self._find(reference.strip())
+        for reference in listed(references):
+            lesson, cell = self._find(reference)
             imports |= _imports(cell.text, lesson)
             marks = {"name": cell.marks["name"]}
             repeated.append(v4.new_code_cell(self._unmended(cell), metadata={"marks": marks}))

@@ -54,6 +54,11 @@ TEXTS = MARKS - {
 AUDIENCES = {"student", "solution", "walkthrough", "presenter"}
 
 
+def listed(value: str) -> list[str]:
+    """The names of a comma-separated mark."""
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
 class LessonError(ValueError):
     """A lesson source that cannot be built; the message names the file and the cell."""
 
@@ -71,10 +76,6 @@ class Cell:
         """The ids of the bugs that can be planted in this cell, in order of appearance."""
         found = [BUG_LINE.match(line) for line in self.text.splitlines()]
         return list(dict.fromkeys(match["id"] for match in found if match))
-
-    def names(self, mark: str) -> list[str]:
-        """The comma-separated values of a mark."""
-        return [name.strip() for name in self.marks.get(mark, "").split(",") if name.strip()]
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,6 @@ class Lesson:
             if cell.marks.get("name") == name:
                 return cell
         raise LessonError(f"{self.name}.py has no cell named {name!r}.")
-
-    def home_of(self, bug_id: str) -> Cell | None:
-        """Return the first cell of this source that can carry the bug."""
-        return next((cell for cell in self.cells if bug_id in cell.bugs()), None)
 
 
 def find_sources(folder: Path, numbers: list[str] | None = None) -> list[Path]:
@@ -140,7 +137,7 @@ def _validate(cell: Cell, lesson: Lesson) -> None:
     for mark in sorted(TEXTS & set(cell.marks)):
         if not isinstance(cell.marks[mark], str):
             raise LessonError(f"{cell.place}: the value of the mark {mark!r} is a text in quotes.")
-    for audience in cell.names("only"):
+    for audience in listed(cell.marks.get("only", "")):
         if audience not in AUDIENCES:
             known = ", ".join(sorted(AUDIENCES))
             raise LessonError(f"{cell.place}: no copy is called {audience!r}; choose from {known}.")
