@@ -110,11 +110,14 @@ states[0]
 # %% [markdown]
 # ## Which vector is the last one?
 #
-# In a batch the reviews end at different places. Here are twelve of them; real tokens are blue,
-# padding is white, and the orange dot is the last real token:
+# In a batch the reviews end at different places. Here are twelve of the shorter ones; real tokens
+# are blue, padding is white, and the orange dot is the last real token:
 
 # %%
-batch = next(iter(make_loader(train_set, batch_size=12, shuffle=True, bucket=False)))
+short = [index for index in range(300) if len(train_set[index][0]) < max_length]
+batch = next(iter(make_loader(Subset(train_set, short), batch_size=12, bucket=False)))
+
+# %%
 plt.figure(figsize=(8, 2.6), facecolor="white")
 plt.imshow(batch.mask, aspect="auto", cmap="Blues", vmin=0, vmax=2, interpolation="none")
 plt.plot(batch.lengths - 1, range(12), "o", color="#D55E00", markersize=5)
@@ -149,7 +152,7 @@ def last_vectors(states, lengths):
 # %%
 states = torch.arange(8.0).reshape(2, 4, 1)
 print(states.squeeze(2))
-print(last_vectors(states, torch.tensor([3, 1])))
+print(last_vectors(states, torch.tensor([3, 1])).squeeze(1))
 
 # %% [markdown]
 # You should see 2 and 4.
@@ -166,8 +169,8 @@ print(last_vectors(states, torch.tensor([3, 1])))
 # %%
 both_ways = nn.LSTM(3, 2, batch_first=True, bidirectional=True)
 padded = F.pad(embedded, (0, 0, 0, 3))  # (1, 8, 3): three rows of zeros at the end
-print("alone: ", both_ways(embedded)[0][0, 0].tolist())
-print("padded:", both_ways(padded)[0][0, 0].tolist())
+print("alone: ", both_ways(embedded)[0][0, 0].detach())
+print("padded:", both_ways(padded)[0][0, 0].detach())
 
 # %% [markdown]
 # Four numbers for the first word: two from the forward reader, which agree, and two from the backward
@@ -402,8 +405,8 @@ compare_histories({"mean of embeddings": baseline, "simple RNN": history})
 
 # %% [markdown]
 # An honest result: the network that reads the words in order is slower **and** no better than the
-# average of the words. Why? It sees half as many tokens, true. But above all, everything it knows
-# about a review has to pass through two last vectors. Lesson 04 is about that.
+# average of the words. Why? It sees half as many tokens, and everything it learns from them has to
+# pass through two last vectors. Is there a better way to sum up a review? Lesson 04 looks for one.
 
 # %% [markdown]
 # ## Read the mistakes
