@@ -109,7 +109,7 @@ def _chunks(texts: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
         column = pa.array([SURROGATE.sub(" ", text) for text in texts], pa.string())
     # Marks that no token contains go first, so that "film", "Film" and "film," are one chunk.
     spaced = pc.replace_substring_regex(pc.ascii_lower(column), r'<br />|[.,;:()"]+', " ")
-    split = pc.utf8_split_whitespace(spaced)
+    split = pc.ascii_split_whitespace(spaced)
     coded = split.flatten().dictionary_encode()
     return coded.dictionary.to_pylist(), coded.indices.to_numpy(), split.offsets.to_numpy()
 
@@ -121,7 +121,8 @@ def _spread(
     sizes = np.diff(bounds)[order]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     # Token n of the result lies as far into its part as n lies behind its part's offset.
-    return flat[np.arange(offsets[-1]) + np.repeat(bounds[order] - offsets[:-1], sizes)], offsets
+    shifts = (bounds[order] - offsets[:-1]).astype(np.int32)
+    return flat[np.arange(offsets[-1], dtype=np.int32) + np.repeat(shifts, sizes)], offsets
 
 
 def _fingerprint(texts: list[str]) -> str:

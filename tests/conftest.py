@@ -2,7 +2,12 @@
 
 import os
 
+import hypothesis
 import pytest
+
+# The same examples in every run, and no time limit on one: machines are shared and slow at times.
+hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("course")
 
 os.environ.setdefault("PRACTICUM_FAST", "1")  # the kernels that nbval starts inherit it
 

@@ -279,10 +279,10 @@ def test_the_walkthrough_mends_one_bug_after_the_other(tiny):
         "def to_label(raw):", "def train(steps):", "def accuracy(batches):", "class Reader:",
         "reader = Reader(3)", "reader.read([1] * 6)",  # symptom 1
         "class Reader:", "reader = Reader(3)", "reader.read([1] * 6)",
-        "loss = 1 - to_label(2)", 'print("symptom: the loss goes below zero" if loss < 0 else '
+        "loss = 1 - to_label(2)", 'print("symptom: the loss went below zero" if loss < 0 else '
         '"ok: the loss is not negative")',  # symptom 2
         "def to_label(raw):", "loss = 1 - to_label(2)",
-        'print("symptom: the loss goes below zero" if loss < 0 else '
+        'print("symptom: the loss went below zero" if loss < 0 else '
         '"ok: the loss is not negative")',
         "losses = train(3)", 'print("ok: the loss goes down" if losses[-1] < losses[0] else '
         '"symptom: the loss does not go down")',  # symptom 3
@@ -432,7 +432,7 @@ def test_the_tiny_solution_runs_to_its_exception(executed):
 def test_the_tiny_walkthrough_runs_to_its_result(executed):
     assert heard(executed["walkthrough"]) == [
         "shapes cannot be multiplied", "ok: the shapes fit",
-        "symptom: the loss goes below zero", "ok: the loss is not negative",
+        "symptom: the loss went below zero", "ok: the loss is not negative",
         "symptom: the loss does not go down", "ok: the loss goes down",
         "ok: accuracy above 0.80",
     ]  # fmt: skip

@@ -442,7 +442,7 @@ def test_a_bug_and_its_fix_both_stand_in_the_source(bug):
 
 # Each guard can complain
 
-VERDICT = 'print("symptom: the loss goes below zero" if loss < 0 else "ok: the loss is fine")'
+VERDICT = 'print("symptom: the loss went below zero" if loss < 0 else "ok: the loss is fine")'
 STUB = '''\
 # Exercise 3.1 (5 minutes)
 class Reader(torch.nn.Module):
@@ -500,7 +500,7 @@ def a_solution():
     return book(
         text("# Title"),
         code("loss = -1", 1),
-        code(VERDICT, 2, [stream("symptom: the loss goes below zero\n")], [CHECKED]),
+        code(VERDICT, 2, [stream("symptom: the loss went below zero\n")], [CHECKED]),
         code("reader(3)", 3, [error("shapes cannot be multiplied")], [CHECKED, RAISES]),
         code("1 + 1", tagged=[SKIP]),
     )
@@ -510,7 +510,7 @@ def a_walkthrough():
     return book(
         text("# Title"),
         code("loss = -1", 1),
-        code(VERDICT, 2, [stream("symptom: the loss goes below zero\n")], [CHECKED]),
+        code(VERDICT, 2, [stream("symptom: the loss went below zero\n")], [CHECKED]),
         code("loss = 1", 3),
         code(VERDICT, 4, [stream("ok: the loss is fine\n")], [CHECKED]),
     )
@@ -660,7 +660,7 @@ def test_long_cells_all_over_are_refused():
         ({3: {"outputs": []}}, "no checked cell shows"),
         ({3: {"tags": []}}, "no checked cell shows"),
         ({3: {"source": "print('symptom: ...')"}}, "no checked cell shows"),
-        ({5: {"outputs": [stream("symptom: the loss goes below zero\n")]}}, "never shows that the"),
+        ({5: {"outputs": [stream("symptom: the loss went below zero\n")]}}, "never shows that the"),
         ({5: {"outputs": []}}, "never shows that the symptom is gone"),
         ({5: {"source": "print('ok: another cell')"}}, "never shows that the symptom is gone"),
     ],

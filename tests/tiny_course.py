@@ -152,7 +152,7 @@ print("ok: the shapes fit")
 loss = 1 - to_label(2)
 
 # %% symptom="labels-one-two"
-print("symptom: the loss goes below zero" if loss < 0 else "ok: the loss is not negative")
+print("symptom: the loss went below zero" if loss < 0 else "ok: the loss is not negative")
 
 # %% [markdown] fix="labels-one-two" rerun="loss"
 # A label is 2.

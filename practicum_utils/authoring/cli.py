@@ -83,16 +83,15 @@ def run(lesson: Annotated[str, typer.Argument(help="A lesson number, such as 03.
         raise _stop(f"lesson {lesson} stopped with {error.ename}: {error.evalue}") from error
 
 
-@app.command()
-def lab() -> None:
-    """Open JupyterLab on the student notebooks."""
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(options: typer.Context) -> None:
+    """Open JupyterLab on the student notebooks; options of jupyter lab may follow."""
     try:
         folder = builder.find_root() / "notebooks"
     except source.LessonError as error:
         raise _stop(error) from error
-    raise typer.Exit(
-        subprocess.run([sys.executable, "-m", "jupyter", "lab", str(folder)]).returncode
-    )
+    command = [sys.executable, "-m", "jupyter", "lab", str(folder), *options.args]
+    raise typer.Exit(subprocess.run(command).returncode)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ states[0]
 # %% [markdown]
 # ## Which vector is the last one?
 #
-# In a batch the reviews end at different places. Here are twelve of the shorter ones; real tokens
+# In a batch the reviews end at different places. Here are some of the shorter ones; real tokens
 # are blue, padding is white, and the orange dot is the last real token:
 
 # %%
@@ -118,9 +118,10 @@ short = [index for index in range(300) if len(train_set[index][0]) < max_length]
 batch = next(iter(make_loader(Subset(train_set, short), batch_size=12, bucket=False)))
 
 # %%
+B, T = batch.token_ids.shape
 plt.figure(figsize=(8, 2.6), facecolor="white")
 plt.imshow(batch.mask, aspect="auto", cmap="Blues", vmin=0, vmax=2, interpolation="none")
-plt.plot(batch.lengths - 1, range(12), "o", color="#D55E00", markersize=5)
+plt.plot(batch.lengths - 1, range(B), "o", color="#D55E00", markersize=5)
 plt.xlabel("position in the review")
 plt.ylabel("row of the batch")
 plt.show()
