@@ -102,7 +102,7 @@ def test_all_at_once_equals_one_by_one(texts):
     assert as_lists(tokenize_all(texts)) == [tokenize(text) for text in texts]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(ANY_TEXT, max_size=8))
 def test_saved_and_loaded_equals_one_by_one(tmp_path_factory, texts):
     path = tmp_path_factory.getbasetemp() / "roundtrip.npz"
