@@ -1,6 +1,8 @@
 """Epochs, metrics, histories: counted again here, interrupted, and written to a full disk."""
 
 import copy
+import errno
+import io
 import random
 import signal
 
@@ -373,14 +375,17 @@ def test_a_file_cut_short_is_refused(history, tmp_path):
         History.load(path)
 
 
+class FullDisk(io.FileIO):
+    """A file that takes 16 bytes; then the disk is full."""
+
+    def write(self, data):
+        super().write(data[:16])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
 @pytest.fixture
-def full_disk():
-    """No file can grow beyond 16 bytes, as on a disk that is full."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def full_disk(monkeypatch):
+    monkeypatch.setattr("practicum_utils.storage.os.fdopen", FullDisk)
 
 
 @pytest.fixture
