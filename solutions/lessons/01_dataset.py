@@ -170,7 +170,8 @@ class Vocabulary:
     def build(cls, token_lists, max_size=20_000):
         """Keep the commonest words of all lists, so that len(vocab) is at most max_size."""
         counts = Counter(token for tokens in token_lists for token in tokens)
-        return cls([word for word, count in counts.most_common(max_size - 4)])
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))  # ties by the alphabet
+        return cls(ranked[: max_size - 4])
 
     def __len__(self):
         return len(self.tokens)
