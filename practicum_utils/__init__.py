@@ -1,8 +1,9 @@
 """The helper package of the Sequence Learning Practicum.
 
-Read the modules in this order: ``data``, ``training``, ``models``, ``results``, ``visualize``,
-``bugs``; ``storage`` and ``progress`` serve them. ``authoring`` builds the notebooks and nothing
-in the lessons imports it. This file imports nothing, so that ``import practicum_utils`` is instant.
+Read the modules in this order: ``reviews``, ``tokens``, ``data``, ``training``, ``models``,
+``results``, ``visualize``, ``bugs``; ``storage`` and ``progress`` serve them. ``authoring`` builds
+the notebooks and nothing in the lessons imports it. This file imports nothing, so that
+``import practicum_utils`` is instant.
 """
 
 __version__ = "0.1.0"

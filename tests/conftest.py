@@ -4,11 +4,14 @@ import os
 
 import hypothesis
 import pytest
+import torch
 
 # The same examples in every run, and no time limit on one: machines are shared and slow at times.
 hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("course")
 
+# Tiny tensors gain nothing from a second thread, and lose much where the cores are busy.
+torch.set_num_threads(1)
 os.environ.setdefault("PRACTICUM_FAST", "1")  # the kernels that nbval starts inherit it
 
 

@@ -16,15 +16,6 @@ BOTH_MODELS = pytest.mark.parametrize("kind", [SimpleRNN, MeanEmbedding])
 SEEDS = pytest.mark.parametrize("seed", [0, 1, 2, 3])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tiny tensors gain nothing from a second thread, and lose much where the cores are busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def make_model(kind, seed=0):
     """A model in eval mode whose weights are as large as after training."""
     torch.manual_seed(seed)

@@ -31,15 +31,6 @@ LOSS = nn.BCEWithLogitsLoss()
 VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Tiny tensors gain nothing from a second thread, and lose much where the cores are busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def make_examples(count, seed=0):
     """Reviews of 1 to 9 words from 4 to 19; positive if the words are above 11 on average."""
     generator = torch.Generator().manual_seed(seed)
