@@ -361,8 +361,8 @@ for keep, three in scores.items():
     print(f"{keep:<10} {sum(three) / 3:.3f}  ({', '.join(f'{score:.3f}' for score in three)})")
 
 # %% [markdown]
-# At full size the end wins with every seed, by a little under one point. People tell the story first
-# and say what they think of it last. That is why `ReviewDataset` keeps the end unless you ask it not to.
+# At full size the end wins with every seed, by one to two points. People tell the story first and say
+# what they think of it last. That is why `ReviewDataset` keeps the end unless you ask it not to.
 
 # %% [markdown]
 # ## Takeaways
