@@ -47,12 +47,12 @@ def address(root: Path) -> str:
 
 def notebooks(root: Path, numbers: list[str]) -> dict[Path, NotebookNode]:
     """Make all copies of the given lessons (all if empty), not executed; paths as in ``root``."""
-    lessons, made = read_all(root), {}
+    lessons, url, made = read_all(root), address(root), {}
     for source in find_sources(root / "solutions" / "lessons", numbers or None):
         lesson = lessons[source.name[:2]]
         for kind in COPIES:
             path = f"{FOLDERS[kind]}/{lesson.name}.ipynb"
-            made[Path(path)] = make_copy(kind, lesson, lessons, address(root), path)
+            made[Path(path)] = make_copy(kind, lesson, lessons, url, path)
     return made
 
 

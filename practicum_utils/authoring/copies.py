@@ -56,6 +56,7 @@ class BlankExercises(Preprocessor):
 
     def preprocess_cell(self, cell, resources, index):
         marks = cell.metadata["marks"]
+        marks.pop("raises", None)  # the student's code is correct, so no cell of it must raise
         if cell.cell_type == "code" and "exercise" in marks:
             stub = blank(cell.source, marks["exercise"])
             cell.source = (
@@ -141,10 +142,12 @@ def make_copy(
     copy: one of ``COPIES``.  lessons: all lessons by number, for what this one repeats of them.
     address: the project's public address.  path: where the notebook stands in the repository.
     """
+    # A bug of an earlier lesson is planted in a recap only if it shows here; the class has mended
+    # the others where they showed.
     own = {bug for cell in lesson.cells for bug in cell.bugs()}
     recapped = {bug for other in lessons.values() for cell in other.cells for bug in cell.bugs()}
     planted = own | {bug for bug in recapped if CATALOGUE[bug].lesson == lesson.number}
-    recap = [] if copy == "student" else [RepeatEarlierCells(lesson.number, lessons)]
+    recap = [] if copy == "student" else [RepeatEarlierCells(lessons)]
     fill = {
         "student": BlankExercises(),
         "solution": PlantBugs(planted),
@@ -155,9 +158,6 @@ def make_copy(
         SetTags(lesson, stop_at_exception=copy == "solution"),
     ]  # fmt: skip
     notebook = to_notebook(lesson)
-    if copy == "student":  # the student's code is correct, so nothing in it must raise
-        for cell in notebook.cells:
-            cell.metadata["marks"].pop("raises", None)
     for step in steps:
         notebook, _ = step.preprocess(notebook, {})
     return notebook

@@ -5,20 +5,18 @@ import ast
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
 
-from practicum_utils.authoring.source import BUG_LINE, Cell, Lesson, LessonError, listed
-from practicum_utils.bugs import CATALOGUE
+from practicum_utils.authoring.source import Cell, Lesson, LessonError, listed
 
 
 class RepeatEarlierCells(Preprocessor):
     """Replace a recap cell by the imports it needs and the cells it names.
 
-    Of the bugs in those cells only the ones that show in this lesson stay; the class has mended
-    the others where they showed.
+    Which of their bugs are planted here is decided where all bugs are planted, in ``copies``.
     """
 
-    def __init__(self, number: str, lessons: dict[str, Lesson]):
+    def __init__(self, lessons: dict[str, Lesson]):
         super().__init__()
-        self.number, self.lessons = number, lessons
+        self.lessons = lessons
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         cells = []
@@ -34,7 +32,7 @@ class RepeatEarlierCells(Preprocessor):
             lesson, cell = self._find(reference)
             imports |= _imports(cell.text, lesson)
             marks = {"name": cell.marks["name"]}
-            repeated.append(v4.new_code_cell(self._unmended(cell), metadata={"marks": marks}))
+            repeated.append(v4.new_code_cell(cell.text, metadata={"marks": marks}))
         head = v4.new_code_cell("\n".join(sorted(imports)), metadata={"marks": {}})
         return [head, *repeated] if imports else repeated
 
@@ -43,15 +41,6 @@ class RepeatEarlierCells(Preprocessor):
         if number not in self.lessons:
             raise LessonError(f"recap {reference!r}: there is no lesson {number}.")
         return self.lessons[number], self.lessons[number].find(name)
-
-    def _unmended(self, cell: Cell) -> str:
-        """The cell without the BUG lines of bugs that showed in another lesson."""
-        lines = []
-        for line in cell.text.splitlines():
-            match = BUG_LINE.match(line)
-            if not match or CATALOGUE[match["id"]].lesson == self.number:
-                lines.append(line)
-        return "\n".join(lines)
 
 
 def _imports(code: str, lesson: Lesson) -> set[str]:

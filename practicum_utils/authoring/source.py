@@ -59,6 +59,12 @@ def listed(value: str) -> list[str]:
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
+def bugs_in(code: str) -> list[str]:
+    """The ids of the bugs that can be planted in some code, in order of appearance."""
+    found = [BUG_LINE.match(line) for line in code.splitlines()]
+    return list(dict.fromkeys(match["id"] for match in found if match))
+
+
 class LessonError(ValueError):
     """A lesson source that cannot be built; the message names the file and the cell."""
 
@@ -74,8 +80,7 @@ class Cell:
 
     def bugs(self) -> list[str]:
         """The ids of the bugs that can be planted in this cell, in order of appearance."""
-        found = [BUG_LINE.match(line) for line in self.text.splitlines()]
-        return list(dict.fromkeys(match["id"] for match in found if match))
+        return bugs_in(self.text)
 
 
 @dataclass(frozen=True)

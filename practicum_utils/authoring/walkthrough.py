@@ -7,7 +7,7 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
 
 from practicum_utils.authoring.regions import plant, uncover
-from practicum_utils.authoring.source import BUG_LINE, LessonError, listed
+from practicum_utils.authoring.source import LessonError, bugs_in, listed
 from practicum_utils.bugs import CATALOGUE
 
 
@@ -29,7 +29,7 @@ class TellTheStory(Preprocessor):
     def _fixed(self, cell: NotebookNode, told: list[NotebookNode]) -> list[NotebookNode]:
         marks = cell.metadata["marks"]
         bug = CATALOGUE[marks["fix"]]
-        homes = [node for node in told if _carries(node, bug.id)]
+        homes = [node for node in told if bug.id in bugs_in(node.source)]
         if not homes or bug.id not in self.planted:
             raise LessonError(f"fix {bug.id!r}: no cell before it has that bug planted.")
         before = [self._shown(home).source for home in homes]
@@ -69,13 +69,6 @@ class TellTheStory(Preprocessor):
                 cells.append(cell)
         nb.cells = cells
         return nb, resources
-
-
-def _carries(node: NotebookNode, bug_id: str) -> bool:
-    return any(
-        (match := BUG_LINE.match(line)) and match["id"] == bug_id
-        for line in node.source.splitlines()
-    )
 
 
 def _diff(before: str, after: str) -> str:
