@@ -1,7 +1,8 @@
 """The helper package of the Sequence Learning Practicum.
 
-Read the modules in this order: ``reviews``, ``tokens``, ``data``, ``training``, ``models``,
-``results``, ``visualize``, ``bugs``; ``storage`` and ``progress`` serve them. ``authoring`` builds
+Read the modules in this order: ``reviews``, ``tokens``, ``data``, ``training``, ``attention``,
+``models``, ``results``, ``faithfulness``, ``token_view`` (with ``token_png``), ``heads``,
+``explore``, ``visualize``, ``bugs``; ``storage`` and ``progress`` serve them. ``authoring`` builds
 the notebooks and nothing in the lessons imports it. This file imports nothing, so that
 ``import practicum_utils`` is instant.
 """

@@ -62,6 +62,22 @@ _BUGS = (
         in_general="zero, backward, step: say it aloud whenever a loss stays flat.",
         lesson="03",
     ),
+    Bug(
+        id="double-sigmoid",
+        title="A sigmoid before a loss that has its own",
+        symptom="the loss does not go down",
+        this_time="`BCEWithLogitsLoss` expects logits, and the model gave probabilities.",
+        in_general="make sure that the inputs of the loss function are valid: look at their range.",
+        lesson="04",
+    ),
+    Bug(
+        id="tiny-learning-rate",
+        title="A learning rate that is far too small",
+        symptom="the loss does not go down",
+        this_time="the loss *was* going down, only far too slowly at a learning rate of 1e-5.",
+        in_general="plot a few epochs of the loss; if it falls slowly, go up by a factor of 10.",
+        lesson="05",
+    ),
 )
 
 CATALOGUE: dict[str, Bug] = {bug.id: bug for bug in _BUGS}

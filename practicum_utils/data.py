@@ -17,7 +17,7 @@ from practicum_utils.tokens import TokenTable, tokenize, tokenize_all
 
 __all__ = [
     "Batch", "ReviewDataset", "Vocabulary", "collate", "load_reviews", "make_loader",
-    "padding_share", "tokenize", "tokenize_all",
+    "padding_share", "token_mask", "tokenize", "tokenize_all",
 ]  # fmt: skip
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
@@ -96,6 +96,7 @@ class ReviewDataset(Dataset):
     max_length: longer reviews are cut to that many tokens; ``keep="end"`` keeps their last ones,
         ``keep="beginning"`` their first ones. How many were cut is printed and kept in ``cut``.
     lengths: (N,) int64, the number of tokens of each review after the cut.
+    full_lengths: (N,) int64, the same before the cut.
     Raises ValueError for a raw label that is not 1 or 2 and for a review without a word.
     """
 
@@ -108,9 +109,11 @@ class ReviewDataset(Dataset):
         self.labels = torch.tensor(_to_zero_one(columns["label"]), dtype=torch.float32)
         table = tokenize_all(columns["text"])
         self._ids = torch.from_numpy(_vocabulary_ids(table, vocab))
+        self._table, self._keep = table, keep
         full = np.diff(table.offsets)
         _refuse_empty(full)
-        self.lengths = torch.from_numpy(np.minimum(full, max_length))
+        self.full_lengths = torch.from_numpy(full)
+        self.lengths = self.full_lengths.clamp(max=max_length)
         self._starts = table.offsets[1:] - self.lengths.numpy() if keep == "end" else table.offsets
         self.cut = int((full > max_length).sum())
         place = "last" if keep == "end" else "first"
@@ -123,6 +126,12 @@ class ReviewDataset(Dataset):
         index = range(len(self))[index]
         start = int(self._starts[index])
         return self._ids[start : start + int(self.lengths[index])], self.labels[index]
+
+    def tokens(self, index: int) -> list[str]:
+        """Return the words of a review as they stand in it, after the cut; unknown ones too."""
+        index = range(len(self))[index]
+        words, length = self._table[index], int(self.lengths[index])
+        return words[-length:] if self._keep == "end" else words[:length]
 
 
 def _to_zero_one(raw_labels: list[int]) -> list[float]:
@@ -163,8 +172,12 @@ class Batch(NamedTuple):
     @property
     def mask(self) -> torch.Tensor:
         """(B, T) bool, True on real tokens."""
-        positions = torch.arange(self.token_ids.shape[1], device=self.lengths.device)
-        return positions < self.lengths.unsqueeze(1)
+        return token_mask(self.lengths, self.token_ids.shape[1])
+
+
+def token_mask(lengths: torch.Tensor, size: int) -> torch.Tensor:
+    """Return a mask (B, size) that is True on the first ``lengths`` (B,) places of each row."""
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def collate(examples: list[tuple[torch.Tensor, torch.Tensor]]) -> Batch:

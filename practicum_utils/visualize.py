@@ -1,8 +1,21 @@
-"""Pictures: matplotlib figures with the numbers they show printed below them."""
+"""Pictures of training: matplotlib figures with the numbers they show printed below them.
+
+The pictures of attention live in ``token_view``, ``heads`` and ``explore`` and are offered here
+too, so that a lesson needs one import line for its pictures.
+"""
 
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
+
+from practicum_utils.explore import explore_attention, look_at_text, predict_then_reveal
+from practicum_utils.heads import show_heads
+from practicum_utils.token_view import TokenView, show_attention
+
+__all__ = [
+    "TokenView", "compare_histories", "explore_attention", "look_at_text", "plot_history",
+    "predict_then_reveal", "show_attention", "show_heads",
+]  # fmt: skip
 
 TRAIN, TEST = "#0072B2", "#D55E00"  # blue and orange of the Okabe-Ito palette, safe for all eyes
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from practicum_utils import data, models, tokens, training
+from practicum_utils import attention, data, models, tokens, training
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.authoring.copies import plant, uncover
 from practicum_utils.bugs import CATALOGUE
@@ -49,6 +49,10 @@ def bare(code: str) -> str:
         ("3.1", models.last_vectors),
         ("3.2", models.reverse_reviews),
         ("3.3", models.SimpleRNN),
+        ("4.3", models.AttentionRNN),
+        ("5.3", models.MultiHeadAttention),
+        ("5.4", models.TransformerBlock),
+        ("5.5", models.TransformerClassifier),
     ],
 )
 def test_models_are_taught_as_they_stand_in_the_package(exercise, ours):
@@ -129,6 +133,58 @@ def test_planted_epoch_adds_up_the_gradients(planted, growth):
         run_epoch(model, loader, loss_fn, still)
         norms.append(model.output.weight.grad.norm().item())
     assert norms[-1] / norms[0] == pytest.approx(growth, rel=1e-4)
+
+
+SCORES = torch.tensor([[0.5, -2.0, 3.0], [1.0, 0.0, 9.0]])
+MASK = torch.tensor([[True, True, True], [True, True, False]])
+
+
+def test_the_taught_softmax_and_pooling_equal_the_package():
+    names, states = taught("4.2"), torch.randn(2, 3, 4)
+    theirs, ours = (f(SCORES, MASK) for f in (names["masked_softmax"], attention.masked_softmax))
+    assert torch.equal(theirs, ours)
+    for one, other in zip(
+        names["attention_pool"](states, SCORES, MASK),
+        attention.attention_pool(states, SCORES, MASK),
+        strict=True,
+    ):
+        assert torch.equal(one, other)
+    with pytest.raises(ValueError, match="no real token"):
+        names["masked_softmax"](SCORES, MASK & False)
+
+
+@pytest.mark.parametrize("mask", [None, MASK.unsqueeze(1)])
+def test_the_taught_self_attention_equals_the_package(mask):
+    theirs, x = taught("5.1")["self_attention"], torch.randn(3, 2, 3, 4)
+    for wanted in (False, True):
+        mixed, weights = theirs(*x, mask, return_weights=wanted)
+        ours, our_weights = attention.self_attention(*x, mask, return_weights=wanted)
+        assert torch.allclose(mixed, ours, atol=1e-6)
+        assert wanted == (weights is not None) == (our_weights is not None)
+        assert not wanted or torch.allclose(weights, our_weights, atol=1e-6)
+
+
+def test_the_taught_positions_equal_the_package():
+    theirs = taught("5.2")["positional_encoding"](20, 8)
+    assert torch.equal(theirs, attention.positional_encoding(20, 8))
+
+
+@pytest.mark.parametrize(("planted", "squeezed"), [(set(), False), ({"double-sigmoid"}, True)])
+def test_planted_attention_rnn_answers_with_probabilities(planted, squeezed):
+    names = taught("4.3", planted)
+    names |= {"token_mask": data.token_mask, "reverse_states": models.reverse_states}
+    training.set_seed(0)
+    model = names["AttentionRNN"](50).eval()
+    model.output.weight.data *= 50
+    logits = model(torch.randint(1, 50, (64, 5)), torch.full((64,), 5))
+    assert squeezed == bool(((logits >= 0) & (logits <= 1)).all())
+
+
+def test_the_planted_learning_rate_is_the_one_of_the_catalogue():
+    cells = [cell for cell in LESSONS["05"].cells if "tiny-learning-rate" in cell.bugs()]
+    assert len(cells) == 1
+    assert "lr=1e-5" in plant(cells[0].text, {"tiny-learning-rate"})
+    assert "lr=1e-5" not in plant(cells[0].text, set())
 
 
 def test_planted_model_raises_for_its_shapes():

@@ -117,11 +117,21 @@ def execute(
         client.execute(env={**os.environ, **({} if keep_results else {"PRACTICUM_HOME": home})})
     CoalesceStreamsPreprocessor().preprocess(running, {})  # prints arrive in pieces, by chance
     for cell in running.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                output.traceback = [MACHINE.sub("", part) for part in output.traceback]
+        if cell.cell_type == "code":
+            cell.outputs = [_stored(output) for output in cell.outputs if not _is_widget(output)]
     notebook.metadata.pop("widgets", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
+
+
+def _is_widget(output: NotebookNode) -> bool:
+    """A widget lives as long as its kernel; stored, it would be an error message."""
+    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+
+
+def _stored(output: NotebookNode) -> NotebookNode:
+    if output.output_type == "error":
+        output.traceback = [MACHINE.sub("", part) for part in output.traceback]
+    return output
 
 
 def _essence(cell: NotebookNode) -> tuple:

@@ -1,0 +1,86 @@
+"""Draw rows of coloured words as a PNG picture, on white, with matplotlib."""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+LINE = 96  # characters of a line; the font is monospaced, so widths need no measuring
+POINTS = 9
+DOTS, COLOURS = 100, 16  # per inch; in the palette
+FONT = "DejaVu Sans Mono"  # comes with matplotlib
+WIDTH, HEIGHT = 0.645 * POINTS / 72, 1.9 * POINTS / 72  # of a character and a line, in inches
+
+
+def draw(sentences: Sequence[str], rows: Sequence[Sequence]) -> bytes:
+    """Return a PNG: the sentences, then each row of ``Chip`` wrapped into lines of words."""
+    from matplotlib.figure import Figure
+
+    heads = [line for sentence in sentences for line in textwrap.wrap(sentence, LINE)]
+    placed, line = [], len(heads) + 0.5
+    for row in rows:
+        line = _place(row, line, placed) + 1.5
+    figure = Figure(figsize=((LINE + 2) * WIDTH, (line + 0.5) * HEIGHT), facecolor="white")
+    for number, text in enumerate(heads):
+        _write(figure, text, 1, number, line)
+    for chip, column, place in placed:
+        _write(figure, _text(chip), column, place, line, chip)
+    return _compact(figure)
+
+
+def _compact(figure) -> bytes:
+    """The figure as a PNG with a palette, a tenth of the size of one in full colour."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(DOTS)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(COLOURS)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
+
+
+def _place(row: Sequence, line: float, placed: list) -> float:
+    """Append (chip, column, line) for each chip; return the last line used."""
+    column = 1
+    for chip in row:
+        width = len(_text(chip)) + 1
+        if column > 1 and column + width > LINE:
+            column, line = 1, line + 1
+        placed.append((chip, column, line))
+        column += width
+    return line
+
+
+def _write(figure, text: str, column: float, line: float, lines: float, chip=None) -> None:
+    box, ink = None, "black"
+    if chip is not None and chip.level:
+        box = {"facecolor": chip.ground, "edgecolor": "#08306b", "pad": 1.5,
+               "linewidth": 0.25 * chip.level}  # fmt: skip
+        ink = chip.ink
+    figure.text(
+        column / (LINE + 2), 1 - (line + 1) / (lines + 0.5), _drawable(text), color=ink, bbox=box,
+        family=FONT, fontsize=POINTS, parse_math=False, va="baseline",
+        weight="bold" if chip is not None and chip.note else "normal",
+    )  # fmt: skip
+
+
+def _text(chip) -> str:
+    return f"{chip.word} {chip.note}" if chip.note else chip.word
+
+
+def _drawable(text: str) -> str:
+    """The text with a square for each character that the font does not have."""
+    return "".join(letter if ord(letter) in _letters() else "\N{WHITE SQUARE}" for letter in text)
+
+
+@cache
+def _letters() -> frozenset[int]:
+    from matplotlib import font_manager
+
+    path = font_manager.findfont(FONT, fallback_to_default=False)
+    return frozenset(font_manager.get_font(path).get_charmap())
