@@ -28,7 +28,7 @@ SETTINGS = {
     "transformer": (
         TransformerClassifier,
         {"max_length": 256},
-        {"epochs": 3, "learning_rate": 3e-3},
+        {"epochs": 2, "learning_rate": 3e-3},
     ),
 }
 ASSETS = Path(practicum_utils.__file__).parent / "assets" / "reference_runs"

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import Subset
 
 from practicum_utils.data import UNK, ReviewDataset, Vocabulary
-from practicum_utils.faithfulness import Faithfulness, measure, read_review
+from practicum_utils.faithfulness import Faithfulness, measure, read_review, require_weights
 from practicum_utils.token_view import TokenView, show_attention
 from practicum_utils.tokens import tokenize
 
@@ -96,6 +96,7 @@ def predict_then_reveal(
     Without ``guess`` the review is printed, with a box to type words into; with ``guess``
     (words, or a text of words) the picture is returned at once, the guess scored in it.
     """
+    require_weights(model)
     dataset, place = _find(reviews, index)
     if guess is not None:
         return _reveal(model, reviews, index, guess)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau
 from torch import nn
+from torch.func import functional_call
 
 from practicum_utils.progress import Progress
 
@@ -53,7 +54,7 @@ def read_review(model: nn.Module, token_ids: torch.Tensor) -> Reading:
     that each word receives, averaged over layers, heads and the positions that look.
     Raises TypeError for a model whose forward has no ``return_weights``.
     """
-    _refuse_without_weights(model)
+    require_weights(model)
     rows, lengths = _one_row(model, token_ids)
     with evaluating(model), torch.no_grad():
         logits, weights = model(rows, lengths, return_weights=True)
@@ -107,26 +108,20 @@ def input_gradients(model: nn.Module, token_ids: torch.Tensor) -> torch.Tensor:
     A first guess of how much the answer would change if the word grew fainter; Jain & Wallace 2019
     use the same. Needs a model with an ``nn.Embedding``; TypeError without one.
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Embedding)]
-    if not layers:
+    names = [name for name, layer in model.named_modules() if isinstance(layer, nn.Embedding)]
+    if not names:
         raise TypeError(f"{type(model).__name__} has no nn.Embedding, so it has no word vectors.")
-    embedded = []
-
-    def keep(layer, inputs, output):
-        embedded.append(output.detach().requires_grad_())
-        return embedded[-1]
-
-    hook = layers[0].register_forward_hook(keep)
-    try:
-        # cuDNN's LSTM has no backward pass in evaluation mode; PyTorch's own has.
-        with evaluating(model), torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            probability = torch.sigmoid(model(*_one_row(model, token_ids)))[0]
-            gradients = torch.autograd.grad(probability, embedded)
-    finally:
-        hook.remove()
-    products = [(gradient * vector).sum(dim=2)[0] for gradient, vector in zip(
-        gradients, embedded, strict=True)]  # fmt: skip
-    return torch.stack(products).sum(dim=0).abs().detach().cpu()
+    row, lengths = _one_row(model, token_ids)
+    vectors = model.get_submodule(names[0]).weight.detach()
+    # A table with a row for each place instead of each word, so that a repeated word has a gradient
+    # at each of its places, however often and in whatever order the model looks them up.
+    table = torch.cat([vectors[:1], vectors[row[0]]]).requires_grad_()
+    places = torch.arange(1, len(table), device=table.device).unsqueeze(0)
+    # cuDNN's LSTM has no backward pass in evaluation mode; PyTorch's own has.
+    with evaluating(model), torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        logits = functional_call(model, {f"{names[0]}.weight": table}, (places, lengths))
+        gradient = torch.autograd.grad(torch.sigmoid(logits[0]), table)[0]
+    return (gradient * table)[1:].sum(dim=1).abs().detach().cpu()
 
 
 def kendall_tau(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -199,7 +194,9 @@ def agreement(model: nn.Module, dataset, count: int = 200, seed: int = 0) -> Agr
 
     An interrupt ends the measurement early: what was measured is returned, with its number.
     """
-    _refuse_without_weights(model)
+    require_weights(model)
+    if count < 1:
+        raise ValueError(f"count is {count}; measure 1 review or more.")
     draw = np.random.default_rng(seed)
     usable = [index for index in draw.permutation(len(dataset)) if len(dataset[int(index)][0]) > 1]
     chosen, taus, progress = usable[:count], [], Progress()
@@ -248,7 +245,8 @@ def _one_row(model: nn.Module, token_ids: torch.Tensor) -> tuple[torch.Tensor, t
     return token_ids.unsqueeze(0).to(device), torch.tensor([len(token_ids)], device=device)
 
 
-def _refuse_without_weights(model: nn.Module) -> None:
+def require_weights(model: nn.Module) -> None:
+    """Raise TypeError for a model whose forward cannot return attention weights."""
     if "return_weights" not in inspect.signature(model.forward).parameters:
         raise TypeError(
             f"{type(model).__name__} gives no attention weights: its forward has no argument "

@@ -6,8 +6,13 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import torch
 
+from practicum_utils.token_png import FONT, drawable
+from practicum_utils.token_view import clean_word
+
 NAMED = 32  # with more tokens than this their names would overlap, so places are written instead
 RAMP = "Blues"
+LETTERS = {"fontsize": 7, "family": FONT, "parse_math": False}
+LONGEST_LABEL = 16
 
 
 def show_heads(
@@ -28,7 +33,7 @@ def show_heads(
         return
     place = _place(tokens, query)
     _draw_rows(tokens, maps, place)
-    print(f"Where '{tokens[place]}' (place {place}) looks:")
+    print(f"Where '{clean_word(tokens[place])}' (place {place}) looks:")
     for name, head in _named(maps):
         print(f"{name}: {_top(tokens, head[place])}")
 
@@ -76,8 +81,8 @@ def _draw_maps(tokens: Sequence[str], maps: torch.Tensor) -> None:
         axis.imshow(head, cmap=RAMP, vmin=0, vmax=float(maps.max()), interpolation="nearest")
         axis.set_title(name, fontsize=9)
         if named:
-            axis.set_xticks(range(T), tokens, rotation=90, fontsize=7, parse_math=False)
-            axis.set_yticks(range(T), tokens, fontsize=7, parse_math=False)
+            axis.set_xticks(range(T), _labels(tokens), rotation=90, **LETTERS)
+            axis.set_yticks(range(T), _labels(tokens), **LETTERS)
     figure.supxlabel("is looked at", fontsize=9)
     figure.supylabel("looks", fontsize=9)
     figure.tight_layout()
@@ -92,10 +97,14 @@ def _draw_rows(tokens: Sequence[str], maps: torch.Tensor, place: int) -> None:
     axis.imshow(rows, cmap=RAMP, vmin=0, aspect="auto", interpolation="nearest")
     axis.set_yticks(range(count), [name for name, _ in _named(maps)], fontsize=8)
     if T <= 2 * NAMED:
-        axis.set_xticks(range(T), tokens, rotation=90, fontsize=7, parse_math=False)
+        axis.set_xticks(range(T), _labels(tokens), rotation=90, **LETTERS)
     axis.axvline(place, color="#D55E00", linewidth=1)
     figure.tight_layout()
     plt.show()
+
+
+def _labels(tokens: Sequence[str]) -> list[str]:
+    return [drawable(clean_word(token, LONGEST_LABEL)) for token in tokens]
 
 
 def _habits(tokens: Sequence[str], head: torch.Tensor) -> str:
@@ -112,4 +121,4 @@ def _habits(tokens: Sequence[str], head: torch.Tensor) -> str:
 
 def _top(tokens: Sequence[str], weights: torch.Tensor, count: int = 3) -> str:
     places = weights.argsort(descending=True)[:count].tolist()
-    return ", ".join(f"{tokens[place]} {weights[place]:.2f}" for place in places)
+    return ", ".join(f"{clean_word(tokens[place])} {weights[place]:.2f}" for place in places)

@@ -63,7 +63,7 @@ def _write(figure, text: str, column: float, line: float, lines: float, chip=Non
                "linewidth": 0.25 * chip.level}  # fmt: skip
         ink = chip.ink
     figure.text(
-        column / (LINE + 2), 1 - (line + 1) / (lines + 0.5), _drawable(text), color=ink, bbox=box,
+        column / (LINE + 2), 1 - (line + 1) / (lines + 0.5), drawable(text), color=ink, bbox=box,
         family=FONT, fontsize=POINTS, parse_math=False, va="baseline",
         weight="bold" if chip is not None and chip.note else "normal",
     )  # fmt: skip
@@ -73,8 +73,8 @@ def _text(chip) -> str:
     return f"{chip.word} {chip.note}" if chip.note else chip.word
 
 
-def _drawable(text: str) -> str:
-    """The text with a square for each character that the font does not have."""
+def drawable(text: str) -> str:
+    """Return the text with a square for each character that ``FONT`` does not have."""
     return "".join(letter if ord(letter) in _letters() else "\N{WHITE SQUARE}" for letter in text)
 
 

@@ -65,7 +65,7 @@ class TokenView:
 
     def __str__(self) -> str:
         """The text form: sentences, then every word with its weight (and its effect)."""
-        words = [f"{_clean(word)}{GLUE}{weight:.3f}" for word, weight in self._pairs()]
+        words = [f"{clean_word(word)}{GLUE}{weight:.3f}" for word, weight in self._pairs()]
         if self.effects is not None:
             pairs = zip(words, self.effects.tolist(), strict=True)
             words = [f"{word}{GLUE}({effect:+.3f})" for word, effect in pairs]
@@ -120,7 +120,7 @@ class TokenView:
         return zip(self.tokens, self.weights.tolist(), strict=True)
 
     def _sentences(self) -> list[str]:
-        names = ", ".join(f"{_clean(self.tokens[i])} {self.weights[i]:.2f}" for i in self.top())
+        names = ", ".join(f"{clean_word(self.tokens[i])} {self.weights[i]:.2f}" for i in self.top())
         return [self.heading, *self.facts, f"Highest weights: {names}.", self._concentration()]
 
     def _concentration(self) -> str:
@@ -169,7 +169,7 @@ class TokenView:
         T, columns = len(self.tokens), self._columns()
         head = "".join(f'<th scope="col">{name}</th>' for name in ("word", "place", *columns))
         rows = "".join(
-            f"<tr><td>{_escape(_clean(self.tokens[place]))}</td><td>{place + 1}</td>"
+            f"<tr><td>{_escape(clean_word(self.tokens[place]))}</td><td>{place + 1}</td>"
             + "".join(f"<td>{column[place]}</td>" for column in columns.values()) + "</tr>"
             for place in self.top(count)
         )  # fmt: skip
@@ -248,9 +248,9 @@ def _chip(word: str, strength: float, ramp: tuple, note: str) -> Chip:
     # A hair below the border counts as on it: T * (1 / T) is not exactly 1.
     reached = [step for step in ramp if strength > step[0] * (1 + 1e-6)]
     if not reached:
-        return Chip(_clean(word), note=note)
+        return Chip(clean_word(word), note=note)
     _, ground, ink = reached[-1]
-    return Chip(_clean(word), len(reached), ground, ink, note)
+    return Chip(clean_word(word), len(reached), ground, ink, note)
 
 
 def _legend(ramp: tuple, text: str, name: str) -> list[Chip]:
@@ -286,12 +286,12 @@ def _span(chip: Chip) -> str:
     )
 
 
-def _clean(word: str) -> str:
+def clean_word(word: str, longest: int = LONGEST_WORD) -> str:
     """A word as it can be shown: no control characters, not endlessly long, never nothing."""
     word = "".join(c if c.isprintable() or c == "\u200d" else "\N{REPLACEMENT CHARACTER}"
                    for c in word)  # fmt: skip
-    if len(word) > LONGEST_WORD:
-        return f"{word[: LONGEST_WORD - 8]}…({len(word)})"
+    if len(word) > longest:
+        return f"{word[: longest - 8]}…({len(word)})"
     return word or "(empty)"
 
 

@@ -485,7 +485,7 @@ print("lowest after two epochs:", f"{min(sweep, key=lambda rate: sweep[rate][-1]
 # %%
 set_seed(0)
 model = TransformerClassifier(len(vocab)).to(device)
-history = fit(model, train_loader, test_loader, epochs=3, learning_rate=3e-3)
+history = fit(model, train_loader, test_loader, epochs=2, learning_rate=3e-3)
 
 # %% verdict=true
 good = history.test_accuracy[-1] > 0.6
