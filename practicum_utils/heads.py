@@ -78,7 +78,9 @@ def _draw_maps(tokens: Sequence[str], maps: torch.Tensor) -> None:
         squeeze=False, sharex=True, sharey=True,
     )  # fmt: skip
     for axis, (name, head) in zip(axes.flat, _named(maps), strict=True):
-        axis.imshow(head, cmap=RAMP, vmin=0, vmax=float(maps.max()), interpolation="nearest")
+        axis.imshow(
+            head.numpy(), cmap=RAMP, vmin=0, vmax=float(maps.max()), interpolation="nearest"
+        )
         axis.set_title(name, fontsize=9)
         if named:
             axis.set_xticks(range(T), _labels(tokens), rotation=90, **LETTERS)
@@ -94,7 +96,7 @@ def _draw_rows(tokens: Sequence[str], maps: torch.Tensor, place: int) -> None:
     rows = maps[:, :, place].flatten(0, 1)  # (layers * heads, T)
     count, T = rows.shape
     figure, axis = plt.subplots(figsize=(10, 0.3 * count + 1.2), facecolor="white")
-    axis.imshow(rows, cmap=RAMP, vmin=0, aspect="auto", interpolation="nearest")
+    axis.imshow(rows.numpy(), cmap=RAMP, vmin=0, aspect="auto", interpolation="nearest")
     axis.set_yticks(range(count), [name for name, _ in _named(maps)], fontsize=8)
     if T <= 2 * NAMED:
         axis.set_xticks(range(T), _labels(tokens), rotation=90, **LETTERS)

@@ -118,6 +118,17 @@ def test_what_was_built_is_what_the_source_makes(built):
     assert build.differences(built[0], []) == []
 
 
+def test_a_widget_is_not_stored_but_what_it_shows_is(tmp_path):
+    source = (
+        "import ipywidgets\nfrom IPython.display import display\n"
+        "display(ipywidgets.Dropdown(options=['a']))\ndisplay('the view')"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    build.execute(notebook, tmp_path)
+    assert [output.data["text/plain"] for output in notebook.cells[0].outputs] == ["'the view'"]
+    assert "widgets" not in notebook.metadata
+
+
 def test_build_without_execute_keeps_the_outputs_when_only_prose_changed(course):
     before = outputs(course / SOLUTION)
     edit_source(course, "# Ids are numbers.", "# Ids are whole numbers.")

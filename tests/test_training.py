@@ -253,6 +253,19 @@ def test_fit_learns_a_small_problem(kind):
     assert history.test_accuracy[-1] > 0.85
 
 
+def test_the_learning_rate_falls_in_a_line_to_zero(loader, monkeypatch):
+    rates, adam = [], torch.optim.Adam
+
+    def watched(*args, **kwargs):
+        optimizer = adam(*args, **kwargs)
+        optimizer.register_step_pre_hook(lambda *_: rates.append(optimizer.param_groups[0]["lr"]))
+        return optimizer
+
+    monkeypatch.setattr(torch.optim, "Adam", watched)
+    fit(make_model(), loader, loader, epochs=2, learning_rate=0.6)
+    assert rates == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+
+
 def test_fit_does_not_train_on_the_test_loader(loader):
     other = make_loader(make_examples(30, seed=9))
     one, two = make_model(), make_model()

@@ -311,8 +311,9 @@ for batch in make_loader(test_set, batch_size=len(test_set) - 1):
 # ## A baseline to be proud of
 #
 # The package has `run_epoch` too, and `fit`, which calls it for several epochs, shows its progress
-# and returns the history. Stop it whenever you like (the square button, or Ctrl-C): the model keeps
-# what it has learned. Ten times our learning rate, which this small model bears well:
+# and returns the history. Its learning rate falls in a straight line to 0, so that the last steps only
+# settle what the first ones found. Stop it whenever you like (the square button, or Ctrl-C): the model
+# keeps what it has learned. Ten times our learning rate, which this small model bears well:
 
 # %%
 set_seed(0)
