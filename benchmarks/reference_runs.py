@@ -22,7 +22,7 @@ from practicum_utils.training import History, fit, set_seed
 
 SEEDS = (0, 1, 2)
 SETTINGS = {
-    "mean_embedding": (MeanEmbedding, {"max_length": 256}, {"epochs": 2, "learning_rate": 1e-2}),
+    "mean_embedding": (MeanEmbedding, {"max_length": 256}, {"epochs": 2, "learning_rate": 2e-2}),
     "simple_rnn": (SimpleRNN, {"max_length": 128}, {"epochs": 3, "learning_rate": 3e-3}),
     "attention_rnn": (AttentionRNN, {"max_length": 256}, {"epochs": 2, "learning_rate": 5e-3}),
     "transformer": (
