@@ -24,9 +24,9 @@ RAMP = (
 BLUES = ((0.1, "#bcd9ee", "#000000"), (0.3, "#7fb6de", "#000000"), (0.6, "#08519c", "#ffffff"))
 ORANGES = ((0.1, "#fbe0c3", "#000000"), (0.3, "#f2a65a", "#000000"), (0.6, "#a34700", "#ffffff"))
 BYTES = 95_000  # no output of a notebook is larger than 100 KB, quotes and line ends included
-LONGEST_WORD = 40  # characters of a word that are shown
-SIZES = (512, 256, 128, 64)  # words shown, less where the words are too long for the space
-PNG_WORDS = 256
+LONGEST_WORD = 30  # characters of a word that are shown
+SIZES = (512, 256, 128, 64, 32, 16)  # words shown, less where the words are too long for the space
+PNG_WORDS = 240
 TABLE_ROWS = 256
 TOP = 5
 GLUE = "\N{NO-BREAK SPACE}"  # keeps a word and its numbers on one line
@@ -109,9 +109,10 @@ class TokenView:
         """A chip for each word, blue where it speaks for positive and orange for negative."""
         largest = float(self.effects.abs().max()) or 1.0
         top = set(self.effects.abs().argsort(descending=True)[:TOP].tolist())
-        chips = []
+        digits, chips = 2 if largest > 0.02 else 4, []
         for place, effect in enumerate(self.effects.tolist()):
-            note = f"{effect:+.2f}" if place in top else ""
+            visible = place in top and abs(effect) > 0.5 * 10**-digits
+            note = f"{effect:+.{digits}f}" if visible else ""
             ramp = BLUES if effect > 0 else ORANGES
             chips.append(_chip(self.tokens[place], abs(effect) / largest, ramp, note))
         return chips
@@ -147,7 +148,7 @@ class TokenView:
         first, *others = self._sentences()
         parts = [f"<p><b>{_escape(first)}</b>{''.join(f'<br>{_escape(s)}' for s in others)}</p>"]
         parts.append(_paragraph(_with_gaps(self.weight_chips(), shown)))
-        parts.append(_paragraph(_legend(RAMP, "{:g} or more", "times an even share:")))
+        parts.append(_paragraph(_legend(RAMP, "above {:g}", "times an even share:")))
         if self.effects is not None:
             parts.append(
                 "<p>What the probability of “positive” loses without the word "

@@ -621,6 +621,16 @@ def test_the_png_is_drawn_without_a_warning_and_not_over_the_edge(name):
     assert pixels.std() > 10 and all((edge == 255).all() for edge in edges)
 
 
+@pytest.mark.parametrize("word", ["$letters$", "\\(letters)"])
+def test_no_letter_of_a_word_is_lost_in_the_png(word):
+    """All letters are equally wide, so a word of as many others ends at the same place."""
+    ends = []
+    for shown in (word, "w" * len(word)):
+        last_line = open_png(show_attention([shown], [1.0]))[-30:]
+        ends.append(np.flatnonzero((last_line < 128).all(axis=2).any(axis=0)).max())
+    assert abs(ends[0] - ends[1]) <= 2
+
+
 def test_only_the_words_that_stand_out_are_coloured_in_the_png():
     peaked = show_attention(["w"] * 30, [0.9, *[0.1 / 29] * 29])
     even = show_attention(["w"] * 30, [1 / 30] * 30)
