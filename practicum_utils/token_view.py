@@ -206,6 +206,11 @@ def show_attention(
     if faithfulness is None:
         said.append("How far to trust it: not measured for this picture.")
         return TokenView(tokens, weights / total, heading=heading, facts=said)
+    if len(faithfulness.leave_one_out) != len(tokens):
+        raise ValueError(
+            f"The faithfulness is that of a review of {len(faithfulness.leave_one_out)} words, and "
+            f"there are {len(tokens)} tokens; measure this review."
+        )
     said.append(trust(faithfulness))
     effects, gradients = faithfulness.leave_one_out, faithfulness.gradients
     return TokenView(tokens, weights / total, effects, gradients, heading, said)

@@ -755,3 +755,8 @@ def test_facts_stand_above_the_picture_in_order():
     view = show_attention(["a"], [1.0], facts=["One.", "Two."], heading="Zero.")
     assert str(view).startswith("Zero.\nOne.\nTwo.\n")
     assert paragraphs(view)[0].text.startswith("Zero.One.Two.")
+
+
+def test_the_faithfulness_of_another_review_is_refused():
+    with pytest.raises(ValueError, match="4 tokens; measure this review"):
+        show_attention(ordinary(4), [0.25] * 4, faithfulness(3))
