@@ -450,16 +450,16 @@ look_at_text(model, "This was a very bad movie to me.", vocab)
 # times what it would have if all words counted the same. (With eight words nobody can have more than 8.)
 # The second row is another question, to which we come below.
 #
-# Now real reviews. Choose one from the list:
-
-# %% only="student"
-explore_attention(model, test_set)
-
-# %% [markdown] only="student"
-# Without a list, or for a review of your choice, the same with a number:
+# Now a real review:
 
 # %%
 explore_attention(model, test_set, index=3)
+
+# %% [markdown] only="student"
+# Without a number you get a list to choose from:
+
+# %% only="student"
+explore_attention(model, test_set)
 
 # %% [markdown]
 # Say it precisely: this is **where the model pooled**. It is not yet *why* it answered as it did. The
