@@ -528,7 +528,8 @@ show_heads(tokens, maps)
 
 # %% [markdown]
 # A row is a word that looks, a column a word that is looked at. The lines below the picture say what each
-# head likes: itself, its neighbours, or certain words wherever they stand. And a single word:
+# head likes: itself, its neighbours, or certain words wherever they stand. (In our run two of the four
+# have fallen for *worse* and *stupid*.) And a single word:
 
 # %%
 show_heads(tokens, maps, query=len(tokens) // 2)
@@ -548,8 +549,9 @@ from practicum_utils.faithfulness import agreement
 print(agreement(model, test_set, count=full_or_fast(200, 20)))
 
 # %% [markdown]
-# Compare with the table of lesson 04. Being looked at is not the same as deciding: what a word *gives*
-# also depends on its value, and the residual connection passes every word on, looked at or not.
+# Ours at full size: 0.18 with leave-one-out, 0.40 with gradients; in lesson 04 it was 0.33 and 0.39. Being
+# looked at is not the same as deciding: what a word *gives* also depends on its value, and the
+# residual connection passes every word on, looked at or not.
 
 # %% [markdown]
 # ## The six sentences
