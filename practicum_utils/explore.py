@@ -19,6 +19,10 @@ CHOICES = 200  # reviews in the list of the widget
 TOP = 5
 
 
+class NothingGuessedError(ValueError):
+    """No word of a guess stands in the review."""
+
+
 def look(model: nn.Module, reviews, index: int) -> TokenView:
     """Return the picture of review ``index`` of a ReviewDataset, with its faithfulness beside it.
 
@@ -94,12 +98,17 @@ def predict_then_reveal(
     """Name the words of a review that you think decide; then see the model's weights and effects.
 
     Without ``guess`` the review is printed, with a box to type words into; with ``guess``
-    (words, or a text of words) the picture is returned at once, the guess scored in it.
+    (words, or a text of words) the picture is returned at once, the guess scored in it. A guess
+    of which no word is in the review reveals nothing: a sentence is printed instead.
     """
     require_weights(model)
     dataset, place = _find(reviews, index)
     if guess is not None:
-        return _reveal(model, reviews, index, guess)
+        try:
+            return _reveal(model, reviews, index, guess)
+        except NothingGuessedError as error:
+            print(error)
+            return None
     widgets, display = _widgets()
     print(f"Review {index}:\n{' '.join(dataset.tokens(place))}\n\nWhich words decide? Type them.")
     box = widgets.Text(
@@ -112,7 +121,7 @@ def predict_then_reveal(
     def reveal(change) -> None:
         try:
             view = _reveal(model, reviews, index, change["new"])
-        except ValueError as error:
+        except NothingGuessedError as error:
             handle.update({"text/plain": str(error)}, raw=True)
         else:
             handle.update(view)
@@ -126,7 +135,9 @@ def _reveal(model: nn.Module, reviews, index: int, guess: str | Sequence[str]) -
     tokens, token_ids = dataset.tokens(place), dataset[place][0]
     words = set(tokenize(guess if isinstance(guess, str) else " ".join(guess)))
     if not words & set(tokens):
-        raise ValueError("None of these words is in the review; name words that stand in it.")
+        raise NothingGuessedError(
+            "None of these words is in the review; name words that stand in it."
+        )
     chosen = torch.tensor([token in words for token in tokens])
     reading = read_review(model, token_ids)
     faithfulness = measure(model, token_ids) if len(tokens) > 1 else None
