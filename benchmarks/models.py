@@ -30,7 +30,7 @@ from practicum_utils.data import (
 from practicum_utils.models import AttentionRNN, TransformerClassifier
 from practicum_utils.training import run_epoch, set_seed
 
-REVIEWS, TURNS = 1_280, 3  # 20 batches of 64
+REVIEWS, TURNS = 640, 3  # 10 batches of 64
 
 
 class PackedAttentionRNN(AttentionRNN):
