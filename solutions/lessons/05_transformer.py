@@ -9,7 +9,7 @@
 # - compute self-attention by hand: queries, keys, values, scores, softmax, output;
 # - show that it does not know the order of the words, and repair that;
 # - write an encoder from small modules of your own, equal to PyTorch's;
-# - look at every head's map, and find a bug whose symptom you have met twice.
+# - look at every head's map, and search for the cause of a symptom that you have met twice.
 #
 # **Time:** 90 minutes of class, 38 of them in five exercises; the training takes one to two minutes on
 # a laptop. **Needs:** lesson 04.
