@@ -80,8 +80,9 @@ class TokenView:
     def html(self) -> str:
         """The HTML form; where the words are too many or too long, fewer of them are shown."""
         room = BYTES - len(str(self).encode())  # both forms are kept in the notebook
+        chips = self._rows_of_chips()
         for size in SIZES:
-            text = self._html(size)
+            text = self._html(size, *chips)
             if len(text.encode()) <= room:
                 return text
         return text
@@ -91,10 +92,13 @@ class TokenView:
         from practicum_utils.token_png import draw
 
         shown = self._shown(PNG_WORDS)
-        rows = [_with_gaps(self.weight_chips(), shown)]
-        if self.effects is not None:
-            rows.append(_with_gaps(self.effect_chips(), shown))
+        rows = [_with_gaps(chips, shown) for chips in self._rows_of_chips()]
         return draw(self._sentences(), rows)
+
+    def _rows_of_chips(self) -> list[list[Chip]]:
+        """The weights' chips and, where effects were measured, theirs."""
+        effects = [] if self.effects is None else [self.effect_chips()]
+        return [self.weight_chips(), *effects]
 
     def weight_chips(self) -> list[Chip]:
         """A chip for each word, coloured by its weight times T."""
@@ -143,18 +147,18 @@ class TokenView:
         near = {place + step for place in self.top(size // 8) for step in range(-3, 4)}
         return sorted(place for place in near if 0 <= place < T)
 
-    def _html(self, size: int) -> str:
+    def _html(self, size: int, weights: list[Chip], effects: Sequence[Chip] = ()) -> str:
         shown = self._shown(size)
         first, *others = self._sentences()
         parts = [f"<p><b>{_escape(first)}</b>{''.join(f'<br>{_escape(s)}' for s in others)}</p>"]
-        parts.append(_paragraph(_with_gaps(self.weight_chips(), shown)))
+        parts.append(_paragraph(_with_gaps(weights, shown)))
         parts.append(_paragraph(_legend(RAMP, "above {:g}", "times an even share:")))
-        if self.effects is not None:
+        if effects:
             parts.append(
                 "<p>What the probability of “positive” loses without the word "
                 "(+ blue: it speaks for positive, - orange: for negative):</p>"
             )
-            parts.append(_paragraph(_with_gaps(self.effect_chips(), shown)))
+            parts.append(_paragraph(_with_gaps(effects, shown)))
         parts.append(self._table_html(min(TABLE_ROWS, size)))
         return "".join(parts)
 

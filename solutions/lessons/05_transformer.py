@@ -56,7 +56,7 @@ train_set = ReviewDataset(reviews["train"], vocab, max_length)
 test_set = ReviewDataset(reviews["test"], vocab, max_length)
 
 # %%
-train_loader = make_loader(train_set, batch_size=64, shuffle=True)
+train_loader = make_loader(train_set, batch_size=full_or_fast(64, 32), shuffle=True)
 test_loader = make_loader(test_set, batch_size=64)
 
 # %% [markdown]
