@@ -78,6 +78,14 @@ _BUGS = (
         in_general="plot a few epochs of the loss; if it falls slowly, go up by a factor of 10.",
         lesson="05",
     ),
+    Bug(
+        id="special-tokens-kept",
+        title="The marks of start and end are decoded as text",
+        symptom="no answer is one of the labels",
+        this_time="the answer was right, but `<pad>` and `</s>` had been turned into text as well.",
+        in_general="look at what a function gets, with `repr`, before you change what it does.",
+        lesson="06",
+    ),
 )
 
 CATALOGUE: dict[str, Bug] = {bug.id: bug for bug in _BUGS}

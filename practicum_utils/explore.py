@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import Subset
 
+from practicum_utils.choosing import require_widgets
 from practicum_utils.data import UNK, ReviewDataset, Vocabulary
 from practicum_utils.faithfulness import Faithfulness, measure, read_review, require_weights
 from practicum_utils.token_view import TokenView, show_attention
@@ -76,7 +77,7 @@ def explore_attention(model: nn.Module, reviews, index: int | None = None) -> To
     if index is not None:
         return look(model, reviews, index)
     first = look(model, reviews, 0)
-    widgets, display = _widgets()
+    widgets, display = require_widgets("index=...")
     options = [(_title(reviews, i), i) for i in range(min(CHOICES, len(reviews)))]
     choice = widgets.Dropdown(
         options=options, value=0, description="Review", layout=widgets.Layout(width="95%")
@@ -109,7 +110,7 @@ def predict_then_reveal(
         except NothingGuessedError as error:
             print(error)
             return None
-    widgets, display = _widgets()
+    widgets, display = require_widgets("guess=...")
     print(f"Review {index}:\n{' '.join(dataset.tokens(place))}\n\nWhich words decide? Type them.")
     box = widgets.Text(
         placeholder="three to six words, then Enter", continuous_update=False,
@@ -185,17 +186,3 @@ def _find(reviews, index: int) -> tuple[ReviewDataset, int]:
 
 def _name(label: torch.Tensor) -> str:
     return "positive" if label > 0.5 else "negative"
-
-
-def _widgets():
-    """ipywidgets and IPython's display, imported only where a widget is asked for."""
-    try:
-        import ipywidgets
-    except ImportError as error:
-        raise ImportError(
-            "Choosing with a widget needs ipywidgets; install it, or give the argument that "
-            "chooses (index=..., guess=...)."
-        ) from error
-    from IPython.display import display
-
-    return ipywidgets, display

@@ -10,11 +10,12 @@ import matplotlib.pyplot as plt
 
 from practicum_utils.explore import explore_attention, look_at_text, predict_then_reveal
 from practicum_utils.heads import show_heads
+from practicum_utils.significance import accuracy_interval
 from practicum_utils.token_view import TokenView, show_attention
 
 __all__ = [
-    "TokenView", "compare_histories", "explore_attention", "look_at_text", "plot_history",
-    "predict_then_reveal", "show_attention", "show_heads",
+    "TokenView", "compare_histories", "explore_attention", "look_at_text", "plot_accuracies",
+    "plot_history", "predict_then_reveal", "show_attention", "show_heads",
 ]  # fmt: skip
 
 TRAIN, TEST = "#0072B2", "#D55E00"  # blue and orange of the Okabe-Ito palette, safe for all eyes
@@ -69,3 +70,25 @@ def compare_histories(histories: Mapping[str, object]) -> None:
     for name, history in histories.items():
         total = sum(history.train_seconds)
         print(f"{name:<20} test accuracy {history.test_accuracy[-1]:.3f} after {total:.0f} s")
+
+
+def plot_accuracies(shares: Mapping[str, tuple[float, int]]) -> None:
+    """Draw accuracies with their 95 % intervals, one row each; print them.
+
+    shares: name -> (accuracy from 0 to 1, number of reviews it was measured on).
+    """
+    figure, axis = plt.subplots(figsize=(6.5, 0.8 + 0.45 * len(shares)), facecolor="white")
+    lines = []
+    for row, (name, (accuracy, count)) in enumerate(shares.items()):
+        low, high = accuracy_interval(round(accuracy * count), count)
+        axis.plot([low, high], [row, row], "-", color=TRAIN, linewidth=3, alpha=0.5)
+        axis.plot([accuracy], [row], "o", color=TRAIN)
+        lines.append(f"{name:<28} {accuracy:.3f} ({low:.3f} to {high:.3f}), n = {count:,}")
+    axis.set(yticks=range(len(shares)), yticklabels=list(shares))
+    axis.set_xlabel("test accuracy, 95 % interval")
+    axis.invert_yaxis()
+    axis.margins(y=0.2)
+    axis.grid(axis="x", alpha=0.3)
+    figure.tight_layout()
+    plt.show()
+    print(*lines, sep="\n")

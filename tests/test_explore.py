@@ -294,7 +294,7 @@ def shown(monkeypatch):
         found.append(view)
         return Handle(found) if how.get("display_id") else None
 
-    monkeypatch.setattr(explore, "_widgets", lambda: (ipywidgets, display))
+    monkeypatch.setattr(explore, "require_widgets", lambda instead: (ipywidgets, display))
     return found
 
 
@@ -346,9 +346,12 @@ def without_ipywidgets(monkeypatch):
 
 
 @pytest.mark.usefixtures("without_ipywidgets")
-@pytest.mark.parametrize("call", [explore_attention, lambda *parts: predict_then_reveal(*parts, 0)])
-def test_without_ipywidgets_the_arguments_that_choose_are_named(reviews, call):
-    with pytest.raises(ImportError, match=r"needs ipywidgets.*index=.*guess="):
+@pytest.mark.parametrize(
+    ("call", "instead"),
+    [(explore_attention, "index="), (lambda *parts: predict_then_reveal(*parts, 0), "guess=")],
+)
+def test_without_ipywidgets_the_argument_that_chooses_is_named(reviews, call, instead):
+    with pytest.raises(ImportError, match=f"needs ipywidgets.*{instead}"):
         call(make_model(AttentionRNN), reviews)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from practicum_utils import attention, data, models, tokens, training
+from practicum_utils import attention, data, models, prompting, tokens, training
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.authoring.copies import plant, uncover
 from practicum_utils.bugs import CATALOGUE
@@ -185,6 +185,39 @@ def test_the_planted_learning_rate_is_the_one_of_the_catalogue():
     assert len(cells) == 1
     assert "lr=1e-5" in plant(cells[0].text, {"tiny-learning-rate"})
     assert "lr=1e-5" not in plant(cells[0].text, set())
+
+
+@pytest.fixture(scope="module")
+def tiny_t5():
+    return prompting.load_t5("tiny", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("text", ["Good.<br /><br />Very\n good!", " a  b ", "good"])
+def test_the_taught_prompt_equals_the_package(text):
+    ours = taught("6.1")["to_prompt"]
+    assert ours(text) == prompting.to_prompt(text)
+    for prefix in ("source:", ""):
+        assert ours(text, prefix) == prompting.to_prompt(text, prefix)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 20])
+@pytest.mark.parametrize("prompt", ["sst2 sentence: a fine film", "a <extra_id_0> film"])
+def test_the_taught_decoding_equals_the_package(tiny_t5, prompt, limit):
+    names = taught("6.3")
+    ids = names["greedy"](tiny_t5, prompt, limit)
+    assert ids == prompting.greedy(tiny_t5, prompt, limit)
+    assert names["to_text"](tiny_t5, ids) == prompting.to_text(tiny_t5, ids)
+
+
+@pytest.mark.parametrize("answer", ["positive", " NEGATIVE ", "not positive", "", "posit", "imdb"])
+def test_the_taught_parser_equals_the_package(answer):
+    assert taught("6.4")["parse_label"](answer) == prompting.parse_label(answer)
+
+
+def test_planted_decoding_keeps_the_marks_so_that_no_answer_is_a_label(tiny_t5):
+    ids = prompting.greedy(tiny_t5, "sst2 sentence: a fine film")
+    text = taught("6.3", {"special-tokens-kept"})["to_text"](tiny_t5, ids)
+    assert text == "<pad> positive</s>" and prompting.parse_label(text) is None
 
 
 def test_planted_model_raises_for_its_shapes():

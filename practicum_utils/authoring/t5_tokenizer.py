@@ -1,0 +1,45 @@
+"""The tiny T5's vocabulary: pieces of words in the layout of Google's T5, lower case."""
+
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+from transformers import PreTrainedTokenizerFast
+
+from practicum_utils.authoring.t5_tasks import LABELS, LENGTHS, NO_TOPIC, PREFIXES, SOURCES, TOPICS
+
+VOCABULARY, GAP_MARKS = 12_000, 100
+SPECIAL = ["<pad>", "</s>", "<unk>"]
+PAD, EOS, UNK = 0, 1, 2
+
+
+def train_tokenizer(texts: list[str], size: int = VOCABULARY) -> PreTrainedTokenizerFast:
+    """Return a Unigram tokenizer: <pad> 0, </s> 1, <unk> 2, the marks <extra_id_..> last."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace("<br />", " ")]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
+    )
+    tokenizer.decoder = decoders.Metaspace()
+    # Often enough that each of the tasks' own words becomes one piece.
+    answers = [*LABELS.values(), *SOURCES, *TOPICS, NO_TOPIC, *(name for name, _ in LENGTHS)]
+    words = " ".join([*PREFIXES.values(), *answers])
+    trainer = trainers.UnigramTrainer(
+        vocab_size=size - GAP_MARKS, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False
+    )
+    tokenizer.train_from_iterator([*texts, *[words] * 2000], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", EOS)]
+    )
+    marks = [f"<extra_id_{i}>" for i in reversed(range(GAP_MARKS))]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
+        additional_special_tokens=marks, model_max_length=512,
+    )  # fmt: skip
