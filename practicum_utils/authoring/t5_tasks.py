@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from practicum_utils.generation import LABELS as ANSWERS
+from practicum_utils.reviews import NEGATIVE, POSITIVE
+
 PREFIXES = {
     "sentiment": "sst2 sentence:", "source": "source:", "topics": "topics:", "length": "length:",
 }  # fmt: skip
-LABELS = {1: "negative", 2: "positive"}
+LABELS = dict(zip((NEGATIVE, POSITIVE), ANSWERS, strict=True))
 SOURCES = ("imdb", "rotten tomatoes")
 TOPICS = {
     "story": "story stories plot script writing",

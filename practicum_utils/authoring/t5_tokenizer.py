@@ -11,14 +11,22 @@ from tokenizers import (
 )
 from transformers import PreTrainedTokenizerFast
 
-from practicum_utils.authoring.t5_tasks import LABELS, LENGTHS, NO_TOPIC, PREFIXES, SOURCES, TOPICS
+from practicum_utils.authoring.t5_tasks import (
+    EOS,
+    LABELS,
+    LENGTHS,
+    NO_TOPIC,
+    PREFIXES,
+    SOURCES,
+    TOPICS,
+)
 
 VOCABULARY, GAP_MARKS = 12_000, 100
 SPECIAL = ["<pad>", "</s>", "<unk>"]
-PAD, EOS, UNK = 0, 1, 2
+PAD, UNK = 0, 2  # the end mark's id, 1, stands with the tasks
 
 
-def train_tokenizer(texts: list[str], size: int = VOCABULARY) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     """Return a Unigram tokenizer: <pad> 0, </s> 1, <unk> 2, the marks <extra_id_..> last."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.Sequence(
@@ -32,7 +40,10 @@ def train_tokenizer(texts: list[str], size: int = VOCABULARY) -> PreTrainedToken
     answers = [*LABELS.values(), *SOURCES, *TOPICS, NO_TOPIC, *(name for name, _ in LENGTHS)]
     words = " ".join([*PREFIXES.values(), *answers])
     trainer = trainers.UnigramTrainer(
-        vocab_size=size - GAP_MARKS, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False
+        vocab_size=VOCABULARY - GAP_MARKS,
+        special_tokens=SPECIAL,
+        unk_token="<unk>",
+        show_progress=False,
     )
     tokenizer.train_from_iterator([*texts, *[words] * 2000], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(

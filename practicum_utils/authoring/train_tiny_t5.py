@@ -25,9 +25,8 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
-from practicum_utils.authoring.t5_tasks import GAPS, SOURCES, Example, Tasks, hide_words
+from practicum_utils.authoring.t5_tasks import EOS, GAPS, SOURCES, Example, Tasks, hide_words
 from practicum_utils.authoring.t5_tokenizer import (
-    EOS,
     GAP_MARKS,
     PAD,
     UNK,
