@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import Subset
 
-from practicum_utils.choosing import require_widgets
+from practicum_utils.choosing import answer_typed, require_widgets
 from practicum_utils.data import UNK, ReviewDataset, Vocabulary
 from practicum_utils.faithfulness import Faithfulness, measure, read_review, require_weights
 from practicum_utils.token_view import TokenView, show_attention
@@ -104,31 +104,24 @@ def predict_then_reveal(
     """
     require_weights(model)
     dataset, place = _find(reviews, index)
-    if guess is not None:
-        try:
-            return _reveal(model, reviews, index, guess)
-        except NothingGuessedError as error:
-            print(error)
-            return None
-    widgets, display = require_widgets("guess=...")
-    print(f"Review {index}:\n{' '.join(dataset.tokens(place))}\n\nWhich words decide? Type them.")
-    box = widgets.Text(
-        placeholder="three to six words, then Enter", continuous_update=False,
-        layout=widgets.Layout(width="60%"),
-    )  # fmt: skip
-    display(box)
-    handle = display({"text/plain": "(your words first)"}, raw=True, display_id=True)
 
-    def reveal(change) -> None:
+    def reveal(words: str | Sequence[str]) -> TokenView | str:
         try:
-            view = _reveal(model, reviews, index, change["new"])
+            return _reveal(model, reviews, index, words)
         except NothingGuessedError as error:
-            handle.update({"text/plain": str(error)}, raw=True)
-        else:
-            handle.update(view)
+            return str(error)
 
-    box.observe(reveal, names="value")
-    return None
+    if guess is None:
+        review = f"Review {index}:\n{' '.join(dataset.tokens(place))}"
+        above = f"{review}\n\nWhich words decide? Type them."
+        hint, waiting = "three to six words, then Enter", "(your words first)"
+        answer_typed("guess=...", hint, waiting, reveal, above)
+        return None
+    view = reveal(guess)
+    if isinstance(view, str):
+        print(view)
+        return None
+    return view
 
 
 def _reveal(model: nn.Module, reviews, index: int, guess: str | Sequence[str]) -> TokenView:

@@ -25,12 +25,11 @@ def greedy(t5: T5, prompt: str, max_new_tokens: int = 20) -> list[int]:
     One prompt, one piece after the other, the whole answer read again for each: simple and slow.
     A prompt of more than 512 pieces is cut at its end.
     """
-    device = next(t5.model.parameters()).device
     ids = t5.tokenizer(prompt, truncation=True, max_length=MAX_TOKENS)["input_ids"]
-    prompt_ids = torch.tensor([ids], device=device)
+    prompt_ids = torch.tensor([ids], device=t5.device)
     answer = [t5.model.config.decoder_start_token_id]
     while len(answer) <= max_new_tokens and answer[-1] != t5.tokenizer.eos_token_id:
-        so_far = torch.tensor([answer], device=device)
+        so_far = torch.tensor([answer], device=t5.device)
         logits = t5.model(input_ids=prompt_ids, decoder_input_ids=so_far).logits  # (1, T, V)
         answer.append(int(logits[0, -1].argmax()))
     return answer
@@ -131,13 +130,13 @@ def batches(t5: T5, rows: list[list[int]]) -> Iterator[tuple[list[int], object, 
     tokenizer, encoder = t5.tokenizer, t5.model.get_encoder()
     ends = [tokenizer.eos_token_id]
     rows = [ids[: MAX_TOKENS - 1] + ends if too_long(ids) else ids for ids in rows]
-    device = next(t5.model.parameters()).device
     for places in _places_by_length([len(ids) for ids in rows]):
         T = len(rows[places[0]])
-        ids = torch.full((len(places), T), tokenizer.pad_token_id, device=device)
+        ids = torch.full((len(places), T), tokenizer.pad_token_id, device=t5.device)
         for line, place in zip(ids, places, strict=True):
             line[: len(rows[place])] = torch.tensor(rows[place])
-        mask = (torch.arange(T) < torch.tensor([[len(rows[place])] for place in places])).to(device)
+        sizes = torch.tensor([[len(rows[place])] for place in places])
+        mask = (torch.arange(T) < sizes).to(t5.device)
         yield places, encoder(input_ids=ids, attention_mask=mask.long()), mask
 
 

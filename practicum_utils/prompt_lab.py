@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from practicum_utils.choosing import require_widgets
+from practicum_utils.choosing import answer_typed
 from practicum_utils.generation import (
     LABELS,
     MAX_TOKENS,
@@ -57,22 +57,14 @@ def prompt_lab(
     """
     if prompt is not None:
         return _ask(t5, prompt, labels, max_new_tokens)
-    widgets, display = require_widgets("prompt=...")
-    box = widgets.Text(
-        placeholder="a prompt, then Enter", continuous_update=False,
-        layout=widgets.Layout(width="95%"),
-    )  # fmt: skip
-    display(box)
-    handle = display({"text/plain": "(type a prompt)"}, raw=True, display_id=True)
 
-    def answer(change) -> None:
+    def answer(typed: str) -> str:
         try:
-            text = str(_ask(t5, change["new"], labels, max_new_tokens))
+            return str(_ask(t5, typed, labels, max_new_tokens))
         except ValueError as error:
-            text = str(error)
-        handle.update({"text/plain": text}, raw=True)
+            return str(error)
 
-    box.observe(answer, names="value")
+    answer_typed("prompt=...", "a prompt, then Enter", "(type a prompt)", answer)
     return None
 
 

@@ -28,6 +28,11 @@ class T5:
     model: torch.nn.Module
     tokenizer: object
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are."""
+        return next(self.model.parameters()).device
+
     def __str__(self) -> str:
         size = sum(parameter.numel() for parameter in self.model.parameters())
         return f"{self.name}: {size / 1e6:.1f} million parameters, {len(self.tokenizer):,} pieces"

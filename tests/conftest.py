@@ -32,3 +32,26 @@ def home(tmp_path, monkeypatch):
     """A fresh, empty home for one test."""
     monkeypatch.setenv("PRACTICUM_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+class Handle:
+    """What ``display`` returns for an output that is to change; it appends to ``shown``."""
+
+    def __init__(self, shown):
+        self.shown = shown
+
+    def update(self, view, raw=False):
+        self.shown.append(view["text/plain"] if raw else view)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed, in order, and what takes its place later."""
+    found = []
+
+    def display(view, **how):
+        found.append(view)
+        return Handle(found) if how.get("display_id") else None
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return found

@@ -7,14 +7,12 @@ import re
 import sys
 
 import datasets
-import ipywidgets
 import nbformat
 import pytest
 import torch
 from nbclient import NotebookClient
 from torch.utils.data import Subset
 
-from practicum_utils import explore
 from practicum_utils.data import ReviewDataset, Vocabulary
 from practicum_utils.explore import explore_attention, look_at_text, predict_then_reveal
 from practicum_utils.models import AttentionRNN, SimpleRNN, TransformerClassifier
@@ -275,27 +273,6 @@ def test_a_guess_about_a_review_of_one_word_is_scored_by_weight_alone(model, rev
 
 
 # Widgets, without a notebook
-
-
-class Handle:
-    def __init__(self, shown):
-        self.shown = shown
-
-    def update(self, view, raw=False):
-        self.shown.append(view)
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What is displayed, in order, and what takes its place later."""
-    found = []
-
-    def display(view, **how):
-        found.append(view)
-        return Handle(found) if how.get("display_id") else None
-
-    monkeypatch.setattr(explore, "require_widgets", lambda instead: (ipywidgets, display))
-    return found
 
 
 def test_the_list_names_each_review(reviews, shown):

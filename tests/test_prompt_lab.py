@@ -1,10 +1,8 @@
 """The prompt laboratory: with a box and without one the same answer, which stays on show."""
 
-import ipywidgets
 import pytest
 import torch
 
-from practicum_utils import prompt_lab as module
 from practicum_utils.prompt_lab import prompt_lab
 from practicum_utils.prompting import generate, load_t5, score_labels
 
@@ -14,26 +12,6 @@ PROMPT = "sst2 sentence: a wonderful film"
 @pytest.fixture(scope="module")
 def t5():
     return load_t5("tiny", torch.device("cpu"))
-
-
-class Handle:
-    def __init__(self, shown):
-        self.shown = shown
-
-    def update(self, data, raw):
-        self.shown.append(data["text/plain"])
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    found = []
-
-    def display(view, **how):
-        found.append(view)
-        return Handle(found) if how.get("display_id") else None
-
-    monkeypatch.setattr(module, "require_widgets", lambda instead: (ipywidgets, display))
-    return found
 
 
 def test_an_answer_says_what_is_written_and_what_is_preferred(t5):

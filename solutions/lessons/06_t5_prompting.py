@@ -113,9 +113,8 @@ prompt
 # start from something; T5 starts from the padding id, 0.
 
 # %%
-device = next(t5.model.parameters()).device
-prompt_ids = torch.tensor([t5.tokenizer(prompt)["input_ids"]], device=device)  # (B, T)
-start = torch.tensor([[t5.model.config.decoder_start_token_id]], device=device)
+prompt_ids = torch.tensor([t5.tokenizer(prompt)["input_ids"]], device=t5.device)  # (B, T)
+start = torch.tensor([[t5.model.config.decoder_start_token_id]], device=t5.device)
 with torch.no_grad():
     logits = t5.model(input_ids=prompt_ids, decoder_input_ids=start).logits
 B, T, V = logits.shape
@@ -138,11 +137,11 @@ for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True):
 def greedy(t5, prompt, max_new_tokens=20):
     """Return the ids of the answer, from the start id to the end id, the likeliest piece each time."""
     ### BEGIN SOLUTION
-    device = next(t5.model.parameters()).device
-    prompt_ids = torch.tensor([t5.tokenizer(prompt, truncation=True)["input_ids"]], device=device)
+    ids = t5.tokenizer(prompt, truncation=True)["input_ids"]
+    prompt_ids = torch.tensor([ids], device=t5.device)
     answer = [t5.model.config.decoder_start_token_id]
     while len(answer) <= max_new_tokens and answer[-1] != t5.tokenizer.eos_token_id:
-        so_far = torch.tensor([answer], device=device)
+        so_far = torch.tensor([answer], device=t5.device)
         with torch.no_grad():
             logits = t5.model(input_ids=prompt_ids, decoder_input_ids=so_far).logits  # (1, T, V)
         answer.append(int(logits[0, -1].argmax()))
