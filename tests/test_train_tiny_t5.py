@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from practicum_utils.authoring import train_tiny_t5 as module
+from practicum_utils.authoring import t5_card, t5_corpus, t5_warm_start
+from practicum_utils.authoring.t5_card import share_right
+from practicum_utils.authoring.t5_corpus import SENTENCE_TURNS, SHARES, Corpus, round_of
 from practicum_utils.authoring.t5_tasks import GAPS, TOPICS, Tasks, cut, hide_words
-from practicum_utils.authoring.t5_tokenizer import UNK
-from practicum_utils.authoring.train_tiny_t5 import Corpus, Training, round_of, start
+from practicum_utils.authoring.t5_tokenizer import PAD, UNK
+from practicum_utils.authoring.t5_warm_start import warm_start
+from practicum_utils.authoring.train_tiny_t5 import STATE, Training, start
 from practicum_utils.t5 import load_t5
 
 ROUNDS = 3
@@ -94,12 +97,37 @@ def test_words_are_hidden_in_about_that_share_and_protected_ones_never():
     assert hidden[:, 6:].mean() == pytest.approx(0.15, abs=0.02)
 
 
+def test_a_written_answer_is_right_to_the_letter_or_wrong(tasks, tokenizer, monkeypatch):
+    t5 = load_t5("tiny", torch.device("cpu"))
+    pieces = [[900] * size for size in (5, 12, 40, 70)]  # cut at random, so never longer than that
+    monkeypatch.setattr(t5_card, "write", lambda t5, state, mask, limit: ["short"] * len(mask))
+    assert share_right(t5, tasks, "length", pieces[:2], source=0) == 1.0
+    assert share_right(t5, tasks, "topics", pieces, source=0) == 0.0
+
+
 # Training
+
+
+def test_each_sentence_has_three_turns_for_one_of_a_review():
+    corpus = Corpus([[5], [6], [7]], [1, 2, 1], [0, 1, 1])
+    assert corpus.turns().tolist() == [0, *[1] * SENTENCE_TURNS, *[2] * SENTENCE_TURNS]
+
+
+def test_the_warm_start_turns_words_of_opposite_labels_and_sources_apart(monkeypatch):
+    monkeypatch.setattr(t5_warm_start, "LEARNING_RATE", 0.1)
+    texts = [[100, 300, 900], [200, 300, 900], [100, 400, 900], [200, 400, 900]] * 200
+    corpus = Corpus(texts, [1, 2, 1, 2] * 200, [0, 0, 1, 1] * 200)
+    vectors = warm_start(corpus, 1_000, 16, seed=0)
+    bad, good, here, there = vectors[[100, 200, 300, 400]]
+    for one, other in ((bad, good), (here, there)):
+        assert torch.cosine_similarity(one, other, dim=0) < -0.5
+    assert vectors[PAD].norm() > 0
+    assert torch.equal(vectors, warm_start(corpus, 1_000, 16, seed=0))
 
 
 @pytest.fixture
 def corpus(monkeypatch):
-    monkeypatch.setattr(module, "ROUND", 16)
+    monkeypatch.setattr(t5_corpus, "ROUND", 16)
     rng = np.random.default_rng(0)
     rows = [rng.integers(3, 900, rng.integers(5, 30)).tolist() for _ in range(40)]
     return Corpus(rows, [1 + i % 2 for i in range(40)], [int(i > 30) for i in range(40)])
@@ -129,7 +157,7 @@ def test_training_changes_the_model_and_tells_each_tasks_loss(tasks, corpus, tmp
     training = start(corpus, 12_000, ROUNDS, 0, tmp_path)
     before = {name: value.clone() for name, value in training.model.state_dict().items()}
     losses = [training.run_round(round_of(tasks, corpus, number, 0)) for number in range(2)]
-    assert set(losses[0]) | set(losses[1]) == set(module.SHARES)
+    assert set(losses[0]) | set(losses[1]) == set(SHARES)
     assert all(7 < loss < 14 for told in losses for loss in told.values())  # about log(12,000)
     moved = [name for name, value in training.model.state_dict().items()
              if not torch.equal(value, before[name])]  # fmt: skip
@@ -154,7 +182,7 @@ def test_a_round_is_the_same_whenever_it_is_asked_for_and_no_other(tasks, corpus
 def test_training_state_is_saved_whole_or_not_at_all(tasks, corpus, tmp_path, monkeypatch):
     training = start(corpus, 12_000, ROUNDS, 0, tmp_path)
     training.save()
-    good = (tmp_path / module.STATE).read_bytes()
+    good = (tmp_path / STATE).read_bytes()
 
     def fails(state, file):
         file.write(b"half")
@@ -163,6 +191,6 @@ def test_training_state_is_saved_whole_or_not_at_all(tasks, corpus, tmp_path, mo
     monkeypatch.setattr(torch, "save", fails)
     with pytest.raises(OSError, match="disk full"):
         training.save()
-    assert (tmp_path / module.STATE).read_bytes() == good
-    assert [path.name for path in tmp_path.iterdir()] == [module.STATE]
+    assert (tmp_path / STATE).read_bytes() == good
+    assert [path.name for path in tmp_path.iterdir()] == [STATE]
     assert isinstance(training, Training)
