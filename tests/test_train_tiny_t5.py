@@ -1,5 +1,8 @@
 """The tiny T5's tasks and its training: right answers, and a run that goes on where it stopped."""
 
+import itertools
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,7 @@ from practicum_utils.authoring import t5_card, t5_corpus, t5_warm_start
 from practicum_utils.authoring.t5_card import share_right
 from practicum_utils.authoring.t5_corpus import SENTENCE_TURNS, SHARES, Corpus, round_of
 from practicum_utils.authoring.t5_tasks import GAPS, TOPICS, Tasks, cut, hide_words
-from practicum_utils.authoring.t5_tokenizer import PAD, UNK
+from practicum_utils.authoring.t5_tokenizer import PAD, UNK, begins_of_words
 from practicum_utils.authoring.t5_warm_start import warm_start
 from practicum_utils.authoring.train_tiny_t5 import STATE, Training, start
 from practicum_utils.t5 import load_t5
@@ -24,7 +27,8 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def tasks(tokenizer):
     marks = [tokenizer.convert_tokens_to_ids(f"<extra_id_{i}>") for i in range(GAPS + 1)]
-    return Tasks(lambda text: tokenizer.encode(text, add_special_tokens=False), marks)
+    encode = partial(tokenizer.encode, add_special_tokens=False)
+    return Tasks(encode, marks, begins_of_words(tokenizer))
 
 
 def example(tasks, tokenizer, task, text, label=2, source=0, seed=0):
@@ -69,15 +73,25 @@ def fill(shown, answer, marks):
     return [part for piece in shown for part in spans.get(piece, [piece])]
 
 
-def test_gaps_and_their_answers_make_the_text_again(tasks):
-    text, gaps = list(range(500, 540)), []
+def test_gaps_and_their_answers_make_the_text_again(tasks, tokenizer):
+    text, gaps = "the film is long and the end of it is not what i had hoped to see " * 2, []
+    text = tokenizer.encode(text, add_special_tokens=False)
     for seed in range(30):
         shown, answer = tasks.with_gaps(text, np.random.default_rng(seed))
         marks = [piece for piece in answer if piece in tasks.gap_ids]
         assert marks == tasks.gap_ids[: len(marks)]  # in order, and one more at the end
         assert fill(shown, answer, marks) == text
+        places = [place for place, piece in enumerate(shown) if piece in marks]
+        assert all(late - early > 1 for early, late in itertools.pairwise(places))
         gaps.append(len(marks) - 1)
     assert max(gaps) == GAPS and sum(gaps) > 30
+
+
+def test_only_whole_words_are_gaps(tasks, tokenizer):
+    text = tokenizer.encode("indistinguishable, flutist's", add_special_tokens=False)
+    assert len(text) > 4
+    for seed in range(30):
+        assert tasks.with_gaps(text, np.random.default_rng(seed)) == (text, tasks.gap_ids[:1])
 
 
 @pytest.mark.parametrize("size", [1, 7, 10, 50])
@@ -108,7 +122,7 @@ def test_a_written_answer_is_right_to_the_letter_or_wrong(tasks, tokenizer, monk
 # Training
 
 
-def test_each_sentence_has_three_turns_for_one_of_a_review():
+def test_a_sentence_has_more_turns_than_a_review():
     corpus = Corpus([[5], [6], [7]], [1, 2, 1], [0, 1, 1])
     assert corpus.turns().tolist() == [0, *[1] * SENTENCE_TURNS, *[2] * SENTENCE_TURNS]
 

@@ -8,10 +8,10 @@ import numpy as np
 from practicum_utils.authoring.t5_tasks import Example, Tasks
 from practicum_utils.authoring.t5_tokenizer import PAD
 
-SHARES = {"sentiment": 0.36, "source": 0.16, "topics": 0.16, "length": 0.08, "gaps": 0.24}
-SENTENCE_TURNS = 3  # turns of a Rotten Tomatoes sentence for one turn of an IMDB review
+SHARES = {"sentiment": 0.4, "source": 0.16, "topics": 0.14, "length": 0.08, "gaps": 0.22}
+SENTENCE_TURNS = 2  # turns of a Rotten Tomatoes sentence for one turn of an IMDB review
 ROUND = 1024  # texts between two places at which training can go on
-BATCH_TOKENS, BATCH_ROWS = 2048, 32
+BATCH_TOKENS, BATCH_ROWS = 2048, 16
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ its words; ``length:`` short, medium or long; and, without a prefix, gaps to fil
 ``<extra_id_0>`` marks a gap in the text, and the answer names each gap with what was in it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +27,9 @@ TOPICS = {
 NO_TOPIC = "none"
 LENGTHS = (("short", 24), ("medium", 80), ("long", None))  # below this many pieces
 LONGEST = 256  # pieces of a training prompt
-SENTENCE = (10, 48)  # pieces of a short one
-GAPS, GAP_RATE, LONGEST_GAP = 3, 0.08, 2
+SENTENCE = (8, 40)  # pieces of a short one
+SHORT_OPINIONS, SHORT_OTHERS = 0.35, 0.7  # shares of prompts that are cut to a short one
+GAPS, GAP_RATE = 3, 0.15
 EOS = 1
 
 
@@ -42,9 +43,15 @@ class Example:
 
 
 class Tasks:
-    """Makes examples from pieces of a text; ``encode`` turns a text into piece ids."""
+    """Makes examples from pieces of a text.
 
-    def __init__(self, encode: Callable[[str], list[int]], gap_ids: Sequence[int]):
+    encode: turns a text into piece ids.  gap_ids: the marks, in order.
+    begins: the pieces that begin a word and have at least one letter of it.
+    """
+
+    def __init__(
+        self, encode: Callable[[str], list[int]], gap_ids: Sequence[int], begins: Set[int]
+    ):
         self.prefixes = {task: encode(text) for task, text in PREFIXES.items()}
         self.labels = {label: encode(word) for label, word in LABELS.items()}
         self.sources = [encode(name) for name in SOURCES]
@@ -54,31 +61,35 @@ class Tasks:
         self.topic_pieces = {
             name: {ids[0] for ids in words if len(ids) == 1} for name, words in known.items()
         }
-        self.gap_ids = gap_ids
+        self.gap_ids, self.begins = gap_ids, begins
 
     def make(self, task: str, pieces: list[int], label: int, source: int, rng) -> Example:
         """Return one example of a task. label: 1 or 2.  source: place in ``SOURCES``."""
         if task == "gaps":
             text, answer = self.with_gaps(cut(pieces, int(rng.integers(*SENTENCE)), rng), rng)
         elif task == "sentiment":
-            text, answer = cut(pieces, LONGEST - 8, rng), self.labels[label]
+            text, answer = _partly_short(pieces, SHORT_OPINIONS, rng), self.labels[label]
         else:
-            text = _mostly_short(pieces, rng)
+            text = _partly_short(pieces, SHORT_OTHERS, rng)
             answer = self.sources[source] if task == "source" else self._about(task, text)
         prompt = [*self.prefixes.get(task, []), *text, EOS]
         return Example(task, prompt, [*answer, EOS])
 
     def with_gaps(self, pieces: list[int], rng) -> tuple[list[int], list[int]]:
-        """Hide a few spans; return the text with marks, and marks each followed by its span."""
-        text, answer, place, gaps = [], [], 0, 0
-        while place < len(pieces):
-            if gaps < GAPS and rng.random() < GAP_RATE:
-                size = int(rng.integers(1, LONGEST_GAP + 1))
+        """Hide a few whole words; return the text with marks, and marks each followed by its word.
+
+        No two gaps touch. Only words of one piece are hidden: they are common enough to be learned.
+        """
+        text, answer, gaps = [], [], 0
+        for piece, following in zip(pieces, [*pieces[1:], EOS], strict=True):
+            whole = piece in self.begins and (following in self.begins or following == EOS)
+            apart = text[-1:] != self.gap_ids[max(0, gaps - 1) : gaps]
+            if whole and apart and gaps < GAPS and rng.random() < GAP_RATE:
                 text.append(self.gap_ids[gaps])
-                answer += [self.gap_ids[gaps], *pieces[place : place + size]]
-                place, gaps = place + size, gaps + 1
-            text += pieces[place : place + 1]  # so that no two gaps touch
-            place += 1
+                answer += [self.gap_ids[gaps], piece]
+                gaps += 1
+            else:
+                text.append(piece)
         return text, [*answer, self.gap_ids[gaps]]
 
     def _about(self, task: str, pieces: list[int]) -> list[int]:
@@ -90,9 +101,12 @@ class Tasks:
         return [piece for name in found or [NO_TOPIC] for piece in self.topics[name]]
 
 
-def _mostly_short(pieces: list[int], rng) -> list[int]:
-    """A part of a text, short in 7 of 10 cases, so that its length does not tell the source."""
-    short = rng.random() < 0.7
+def _partly_short(pieces: list[int], share: float, rng) -> list[int]:
+    """A part of a text, short in this share of cases, so that its length does not tell the source.
+
+    Opinions are learned from short parts of reviews too: there are not enough sentences for that.
+    """
+    short = rng.random() < share
     return cut(pieces, int(rng.integers(*SENTENCE)) if short else LONGEST - 8, rng)
 
 

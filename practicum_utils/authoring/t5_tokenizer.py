@@ -54,3 +54,9 @@ def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
         tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
         additional_special_tokens=marks, model_max_length=512,
     )  # fmt: skip
+
+
+def begins_of_words(tokenizer: PreTrainedTokenizerFast) -> set[int]:
+    """The ids of the pieces that begin a word and have at least one letter of it."""
+    pieces = tokenizer.get_vocab()
+    return {i for piece, i in pieces.items() if piece[:1] == "▁" and piece[1:2].isalpha()}
