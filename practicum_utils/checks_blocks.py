@@ -63,13 +63,10 @@ def _check_split(layer, x: torch.Tensor) -> None:
 
 
 def _check_weights(weights: torch.Tensor, mask: torch.Tensor) -> None:
-    by_key = weights.permute(0, 3, 1, 2)
-    hidden, real = by_key[~mask], by_key[mask]  # what is given to padding, and to real tokens
+    hidden = weights.masked_fill(mask[:, None, None], 0)  # what is given to padding
     sums = weights.sum(dim=-1)
-    demand(
-        bool((hidden == 0).all()) or bool(real.any()),
-        "the mask is turned around: only the padding is looked at.",
-    )
+    given = hidden[~mask.all(dim=1)].sum(dim=-1)  # by each query of a row that has padding
+    demand(bool((given < 0.999).all()), "the mask is turned around: only the padding is looked at.")
     demand(
         bool((hidden == 0).all()), f"keys that are padding have weights, up to {hidden.max():.3f}."
     )
@@ -171,6 +168,8 @@ def _wrong_blocks(block, x, mask) -> dict[str, torch.Tensor]:
             x + network(second(between)),
         "the network reads the input of the block instead of the first sum":
             between + network(second(x)),
+        "normalised inputs are passed on; only the layers read them":
+            second(normed) + network(second(normed)),
         "the normalised input is passed on; only the layers read it":
             normed + network(second(normed)),
         "the network is missing": between,

@@ -25,9 +25,10 @@ def check_mean_embedding(cls) -> None:
     together = probing.logits(model, [words])[0]
     twice = probing.logits(model, [words * 2])[0]
     seen = f"five words alone score {_rounded(alone)}, together {together:.3f}"
+    bias = (alone.sum() - together) / (len(words) - 1)  # what each of the five scores holds once
     demand(
-        same(twice, together) or not same(twice - together, together - alone.new_zeros(())),
-        f"a review written twice scores twice as much: a sum, not a mean; {seen}.",
+        same(twice, together) or not same(twice, 2 * together - bias),
+        f"the score grows with the length of a review: a sum, not a mean; {seen}.",
     )
     demand(
         same(twice, together),
@@ -85,10 +86,6 @@ def _check_dropout(cls) -> None:
     demand(
         probing.is_random(model.train()),
         "in training mode two passes give the same answer: nothing is dropped.",
-    )
-    demand(
-        not probing.is_random(model.eval()),
-        "in evaluation mode two passes give different answers: dropout stays on.",
     )
     plain = probing.build(cls, **SMALL, dropout=0.0)
     demand(
@@ -208,10 +205,6 @@ def check_transformer(cls) -> None:
     demand(
         probing.is_random(model.train()),
         "in training mode two passes give the same answer: nothing is dropped.",
-    )
-    demand(
-        not probing.is_random(model.eval()),
-        "in evaluation mode two passes give different answers: dropout stays on.",
     )
 
 

@@ -183,12 +183,12 @@ ANSWERS = (
     ("negative", SENTIMENT, "negative", "an answer that is a label is that label"),
     (" Negative \n", SENTIMENT, "negative", "case and spaces around it do not count"),
     ("POSITIVE", SENTIMENT, "positive", "case does not count"),
+    ("great", SENTIMENT, None, "another word is no label, and no answer is not a guess"),
     ("not positive", SENTIMENT, None, "the whole answer has to be the label, not a part of it"),
     ("positive negative", SENTIMENT, None, "two labels are no label"),
     ("posit", SENTIMENT, None, "a part of a label is no label"),
     ("positively", SENTIMENT, None, "a word that only begins with a label is no label"),
     ("", SENTIMENT, None, "an empty answer is no label"),
-    ("great", SENTIMENT, None, "another word is no label, and no answer is not a guess"),
     ("Good", ("bad", "good"), "good", "the labels are those that are given"),
     ("positive", ("bad", "good"), None, "the labels are those that are given"),
 )

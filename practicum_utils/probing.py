@@ -66,7 +66,11 @@ def logits(model: nn.Module, rows: list[list[int]], width: int = 0) -> torch.Ten
             f"{(B, T)}; one number for each review is wanted, (B,).",
         )
     demand_tensor(got, (B,), "the result", "(B,)")
-    demand(bool(torch.isfinite(got).all()), f"the logits are {got.tolist()}; not all are numbers.")
+    demand(
+        bool(torch.isfinite(got).all()),
+        "some logits are nan or infinite; does a softmax see hidden places only, a mask turned "
+        "around?",
+    )
     return got
 
 
@@ -110,6 +114,10 @@ def ask_all(model: nn.Module) -> None:
     logits(model, rows_of((7, 4, 1)))
     logits(model, rows_of((5,)))
     logits(model, [[VOCAB_SIZE - 1, 4]])
+    demand(
+        not is_random(model),
+        "in evaluation mode two passes give different answers: dropout stays on.",
+    )
     _ask_range(model)
     _ask_batch(model)
     _ask_padding(model)

@@ -5,9 +5,9 @@ from collections import Counter
 from typing import NamedTuple
 
 import torch
-from attempts import right, wrong
 from torch import nn
 
+from attempts import right, wrong
 from practicum_utils import data
 from practicum_utils.data import Batch
 
