@@ -17,7 +17,7 @@ import torch
 from practicum_utils.training import pick_device, set_seed
 
 LARGEST_SHOWN = 12  # numbers of a tensor that a message prints
-INSIDE = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python3|practicum_utils[/\\]check")
+INSIDE = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python3|[/\\]practicum_utils[/\\]")
 
 # What the commonest messages of PyTorch and Python mean, in a lesson's words.
 MEANINGS = (
@@ -29,7 +29,9 @@ MEANINGS = (
     (r"index out of range in self", "the embedding has too few rows for the ids of the vocabulary"),
     (r"out of (bounds|range)", "a place was asked for that does not exist; off by one?"),
     (r"no real token|without a word", "does the mask reach it turned around? True is a real token"),
-    (r"^name '.*' is not defined", "has the cell that makes it been run?"),
+    (r"name '.*' is not defined", "has the cell that makes it been run?"),
+    (r"^KeyError", "the dictionary has no such entry; what is to happen then?"),
+    (r"does not require grad", "no record for gradients: no_grad, or a path that is cut"),
     (r"'NoneType' object has no attribute", "something is None where an object was expected"),
     (r"must match the (existing )?size|not broadcastable|must match", "two shapes do not fit"),
     (r"unexpected keyword argument|positional argument",
@@ -74,7 +76,7 @@ def call(function: Callable, *arguments, given: str = "", **named):
         if _is_stub(error):
             raise
         shown = given or ", ".join(map(describe, (*arguments, *named.values())))
-        raise CheckError(f"{_explained(error)} It was given {shown or 'nothing'}.") from error
+        raise CheckError(f"{explained(error)} It was given {shown or 'nothing'}.") from error
 
 
 def _is_stub(error: Exception) -> bool:
@@ -85,16 +87,18 @@ def _is_stub(error: Exception) -> bool:
     return own or str(error).startswith("Exercise ")
 
 
-def _explained(error: Exception) -> str:
+def explained(error: Exception) -> str:
+    """What an exception says, in which line of the learner's, and what it often means."""
     text = " ".join(str(error).split()) or "no message"
     if 'missing the required "forward"' in text:
         return "the class has no method `forward`, so it cannot be called."
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.line and not INSIDE.search(frame.filename)]
     place = f", in the line `{own[-1].line.strip()}`" if own else ""
-    meaning = next((words for pattern, words in MEANINGS if re.search(pattern, text)), "")
-    short = text if len(text) <= 160 else text[:157] + "..."
-    return f"it raised {type(error).__name__} ({short}){place}{': ' if meaning else ''}{meaning}."
+    short = f"{type(error).__name__} ({text if len(text) <= 160 else text[:157] + '...'})"
+    meaning = next((words for pattern, words in MEANINGS if re.search(pattern, short)), "")
+    end = f": {meaning}" if meaning else ""
+    return f"it raised {short}{place}{end}{'' if end.endswith('?') else '.'}"
 
 
 def describe(value) -> str:

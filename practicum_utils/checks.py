@@ -18,7 +18,7 @@ from practicum_utils import (
     checks_prompting,
     checks_training,
 )
-from practicum_utils.checking import CheckError, demand, describe, not_begun, undisturbed
+from practicum_utils.checking import CheckError, demand, describe, explained, not_begun, undisturbed
 
 __all__ = ["EXERCISES", "CheckError", "Exercise", "check"]
 
@@ -81,6 +81,8 @@ def check(exercise: str, solution: Callable) -> None:
         raise not_begun(message if message.startswith("Exercise ") else wording) from error
     except CheckError as failure:
         raise CheckError(f"{title}: {failure}") from failure
+    except Exception as error:  # something unforeseen about the solution stopped the check itself
+        raise CheckError(f"{title}: the check could not go on: {explained(error)}") from error
     print(f"ok: {title}")
 
 

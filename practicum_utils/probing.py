@@ -150,10 +150,11 @@ def _ask_batch(model: nn.Module) -> None:
         rows = rows_of((6,) * 4)
         together = logits(model, rows)
         alone = torch.cat([logits(model, [row]) for row in rows])
+        worst = int((together - alone).abs().argmax())
         demand(
             same(together, alone),
-            f"a review alone scores {alone[0]:.3f}, among three others of the same length "
-            f"{together[0]:.3f}: the reviews of a batch are mixed up. Which dimension is the "
+            f"a review alone scores {alone[worst]:.5f}, among three others of the same length "
+            f"{together[worst]:.5f}: the reviews of a batch are mixed up. Which dimension is the "
             "batch (batch_first, dim=...), and which is time?",
         )
 
