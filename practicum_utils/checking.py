@@ -16,7 +16,7 @@ import torch
 
 from practicum_utils.training import pick_device, set_seed
 
-LARGEST_SHOWN = 12  # numbers of a tensor that a message prints
+LARGEST_SHOWN = 10  # numbers of a tensor that a message prints
 INSIDE = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python3|[/\\]practicum_utils[/\\]")
 
 # What the commonest messages of PyTorch and Python mean, in a lesson's words.

@@ -63,6 +63,11 @@ def _check_split(layer, x: torch.Tensor) -> None:
 
 
 def _check_weights(weights: torch.Tensor, mask: torch.Tensor) -> None:
+    demand(
+        bool(torch.isfinite(weights).all()),
+        "some queries find all keys hidden, and their weights are nan: is the mask turned around, "
+        "or does it hide queries (the last dimension but one) instead of keys (the last)?",
+    )
     hidden = weights.masked_fill(mask[:, None, None], 0)  # what is given to padding
     sums = weights.sum(dim=-1)
     given = hidden[~mask.all(dim=1)].sum(dim=-1)  # by each query of a row that has padding

@@ -63,7 +63,7 @@ def _check_both_ends(model) -> None:
     """Two readers that forget everything know only the word they end at."""
     probing.shake(model)
     if not probing.forget(model):
-        return  # no LSTM of PyTorch in it
+        return  # it has no LSTM of PyTorch, so its memory cannot be taken
     reached = probing.words_that_count(model, shake=probing.shake_and_forget)
     first, middle, last = reached[0], any(reached[1:-1]), reached[-1]
     without = "when the readers cannot remember, an answer rests on the words they end at: "
@@ -79,6 +79,21 @@ def _check_both_ends(model) -> None:
         not middle,
         f"{without}words in the middle count as well, so these are not the two last vectors.",
     )
+    demand(
+        not _is_sum_of_ends(model),
+        "two linear layers with nothing in between are one linear layer; what stood between them?",
+    )
+
+
+def _is_sum_of_ends(model) -> bool:
+    """Without memory and without a bend, an answer is one part from each end, added up."""
+    for _ in range(probing.DRAWS):
+        probing.shake_and_forget(model)
+        a, b, c, d = probing.some_words(4)
+        first, second, third, fourth = probing.logits(model, [[a, b], [c, d], [a, d], [c, b]])
+        if (first + second - third - fourth).abs() > 1e-4:
+            return False
+    return True
 
 
 def _check_dropout(cls) -> None:

@@ -3,7 +3,7 @@
 import torch
 
 from practicum_utils.checking import call, demand, demand_pair, demand_returned, describe
-from practicum_utils.data import Vocabulary
+from practicum_utils.data import Vocabulary, tokenize
 
 # Text, its tokens, and what has gone wrong where something else comes out.
 SENTENCES = (
@@ -89,7 +89,7 @@ def _check_there_and_back(vocab) -> None:
     )
 
 
-TEXTS = ["good", "the film was bad the film was a bad film", "a good film was the good flute"]
+TEXTS = ["good", "the film was bad the film was a bad film", "Was the flute good, a good Film."]
 RAW_LABELS = [2, 1, 1]
 LONGEST = 4
 
@@ -107,23 +107,29 @@ def check_dataset(cls) -> None:
     items = [demand_pair(call(lambda i=i: dataset[i], given=f"the index {i}"), f"dataset[{i}]")
              for i in range(len(TEXTS))]  # fmt: skip
     for index, (token_ids, _) in enumerate(items):
-        _check_token_ids(token_ids, vocab.encode(TEXTS[index].split()), f"dataset[{index}]")
+        _check_token_ids(token_ids, vocab, index)
     _check_labels([label for _, label in items])
     whole, _ = call(lambda: cls(reviews, vocab)[1], given="the same reviews without max_length")
     demand(len(whole) == 10, f"a review of 10 tokens came out with {len(whole)}; 256 are allowed.")
 
 
-def _check_token_ids(got, full: list[int], what: str) -> None:
+def _check_token_ids(got, vocab: Vocabulary, index: int) -> None:
+    what = f"dataset[{index}]"
     is_row = isinstance(got, torch.Tensor) and got.dim() == 1
     demand(is_row, f"the token ids of {what} must be a tensor (T,); they are {describe(got)}.")
     demand(got.dtype == torch.int64, f"the token ids of {what} are {got.dtype}; int64 is wanted.")
-    ids, wanted = got.tolist(), full[-LONGEST:]
+    full, ids = vocab.encode(tokenize(TEXTS[index])), got.tolist()
+    wanted = full[-LONGEST:]
     seen = f"{what} is {ids}, of a review of {len(full)} tokens with max_length={LONGEST}"
-    demand(ids != full or full == wanted, f"long reviews have to be cut; {seen}.")
-    demand(
-        ids != full[:LONGEST] or full[:LONGEST] == wanted,
-        f"the first tokens were kept instead of the last ones; {seen}.",
-    )
+    mistakes = (
+        (full, "long reviews have to be cut"),
+        (full[:LONGEST], "the first tokens were kept instead of the last ones"),
+        (full[-LONGEST:][::-1], "the order of the words is reversed"),
+        (vocab.encode(TEXTS[index].split())[-LONGEST:],
+         "capitals or commas are still there: was the text split without `tokenize`?"),
+    )  # fmt: skip
+    for wrong, sentence in mistakes:
+        demand(ids == wanted or ids != wrong, f"{sentence}; {seen}.")
     demand(len(ids) <= len(wanted), f"a review is longer than it should be, padded?; {seen}.")
     demand(
         len(ids) == len(wanted),

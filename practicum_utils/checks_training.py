@@ -1,10 +1,12 @@
 """Check of ``run_epoch``: the protocol of each step, and metrics that are means over examples."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.utils.data import DataLoader
 
 from practicum_utils.checking import CheckError, call, demand, demand_returned, describe, same
@@ -13,7 +15,7 @@ from practicum_utils.training import pick_device
 
 # The logit of review i is LOGITS[i]: some lie between 0 and 0.5, where a threshold shows.
 LOGITS = [1.4, 0.3, -0.8, 0.2, -1.1, 0.4, 0.1, -0.3, 2.0]
-LABELS = [1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
+LABELS = [1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
 BATCH_SIZE = 4  # so batches of 4, 4 and 1
 SIZES = [4, 4, 1]
 
@@ -176,42 +178,61 @@ def _check_steps(events: list[str], steps: Steps) -> None:
 
 
 def _check_metrics(metrics, calls: list[dict], work: str) -> None:
-    losses, hits = [], []
-    for one in calls:
-        labels = torch.tensor([0.0, *LABELS])[one["ids"].cpu()]
-        loss = nn.functional.binary_cross_entropy_with_logits(one["logits"], labels)
-        losses.append(loss.item())
-        hits.append(((one["logits"] > 0) == labels.bool()).sum().item())
-    high = sum(((one["logits"] > 0.5) == torch.tensor([0.0, *LABELS])[one["ids"].cpu()].bool())
-               .sum().item() for one in calls)  # fmt: skip
-    count = sum(SIZES)
-    total = sum(loss * size for loss, size in zip(losses, SIZES, strict=True))
-    shares = [hit / size for hit, size in zip(hits, SIZES, strict=True)]
-    loss, accuracy = total / count, sum(hits) / count
     got = float(metrics.loss), float(metrics.accuracy)
     seen = f"the {work} gave loss {got[0]:.4f}, accuracy {got[1]:.4f}"
-    demand(not _near(got, (accuracy, loss)), f"loss and accuracy have changed places: {seen}.")
-    _name(got[0], loss, seen, "loss", {
-        "it is the mean of the batches' means, and a batch of one review counts as much as one of "
-        "four": sum(losses) / len(losses),
-        "the sum over the reviews was not divided by their number": total,
-        "the sum over the batches was divided by the number of reviews": sum(losses) / count,
-        "the sum over the batches was not divided": sum(losses),
-        "it is that of the last batch alone": losses[-1],
-        "the sum over the reviews was divided by the number of batches": total / len(losses),
-    })  # fmt: skip
-    _name(got[1], accuracy, seen, "accuracy", {
-        "it is the mean of the batches' means, and a batch of one review counts as much as one of "
-        "four": sum(shares) / len(shares),
-        "the right answers were counted and not divided by the number of reviews": sum(hits),
+    batches = [(one["logits"], torch.tensor([0.0, *LABELS])[one["ids"].cpu()]) for one in calls]
+    losses, hits = _per_batch(batches, bce), _per_batch(batches, _share_of_hits)
+    loss, accuracy = _mean(losses), _mean(hits)
+    swapped = math.isclose(got[0], accuracy, abs_tol=1e-4) and math.isclose(
+        got[1], loss, abs_tol=1e-4
+    )
+    demand(not swapped, f"loss and accuracy have changed places: {seen}.")
+    wrong = _wrong_means(losses) | {
+        "logits and labels have changed places in the loss":
+            _mean(_per_batch(batches, lambda logits, labels: bce(labels, logits))),
+        "the logits went through a sigmoid before the loss, which has one of its own":
+            _mean(_per_batch(batches, lambda logits, labels: bce(logits.sigmoid(), labels))),
+    }  # fmt: skip
+    _name(got[0], loss, seen, "loss", wrong)
+    wrong = _wrong_means(hits) | {
         "a logit above 0 means positive, but some between 0 and 0.5 were taken for negative":
-            high / count,
+            _mean(_per_batch(batches, lambda logits, labels: _share_of_hits(logits - 0.5, labels))),
+        "logits were rounded and compared with labels":
+            _mean(_per_batch(batches, lambda x, labels: (x.round() == labels).float().mean())),
+        "it is the share of positive answers, right or wrong":
+            _mean(_per_batch(batches, lambda logits, labels: (logits > 0).float().mean())),
         "it is in per cent; a share from 0 to 1 is wanted": 100 * accuracy,
         "it is the share of wrong answers": 1 - accuracy,
-        "it is that of the last batch alone": shares[-1],
-        "the right answers were divided by the number of batches": sum(hits) / len(hits),
-        "the shares of the batches were divided by the number of reviews": sum(shares) / count,
-    })  # fmt: skip
+    }  # fmt: skip
+    _name(got[1], accuracy, seen, "accuracy", wrong)
+
+
+def _share_of_hits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return ((logits > 0) == labels.bool()).float().mean()
+
+
+def _per_batch(batches: list[tuple], measure: Callable) -> list[float]:
+    return [float(measure(logits, labels)) for logits, labels in batches]
+
+
+def _mean(means: list[float]) -> float:
+    """The mean over all reviews, of the means of the batches."""
+    return sum(mean * size for mean, size in zip(means, SIZES, strict=True)) / sum(SIZES)
+
+
+def _wrong_means(means: list[float]) -> dict[str, float]:
+    """What comes of the batches' means by each mistake of adding up and dividing."""
+    right = _mean(means)
+    return {
+        "it is the mean of the batches' means, and a batch of one review counts as much as one of "
+        "four": sum(means) / len(means),
+        "the sum over the reviews was not divided by their number": right * sum(SIZES),
+        "the sum over the batches was divided by the number of reviews": sum(means) / sum(SIZES),
+        "the sum over the batches was not divided": sum(means),
+        "it is that of the last batch alone": means[-1],
+        "the sum over the reviews was divided by the number of batches":
+            right * sum(SIZES) / len(SIZES),
+    }  # fmt: skip
 
 
 def _name(got: float, wanted: float, seen: str, what: str, mistakes: dict[str, float]) -> None:
@@ -221,7 +242,3 @@ def _name(got: float, wanted: float, seen: str, what: str, mistakes: dict[str, f
         if math.isclose(got, wrong, abs_tol=1e-4):
             raise CheckError(f"the {what} is wrong: {sentence}; {seen}.")
     raise CheckError(f"the {what} is not the mean over all {sum(SIZES)} reviews: {seen}.")
-
-
-def _near(pair: tuple[float, float], other: tuple[float, float]) -> bool:
-    return all(math.isclose(a, b, abs_tol=1e-4) for a, b in zip(pair, other, strict=True))

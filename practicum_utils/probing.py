@@ -86,11 +86,13 @@ def shake(model: nn.Module, size: float = 0.7) -> None:
 
 @torch.no_grad()
 def forget(model: nn.Module) -> bool:
-    """Make all LSTMs forget: each state then knows its own word only. False if there is none."""
+    """Make all LSTMs forget: each state then knows its own word only. False if it cannot be."""
     found = False
     for module in model.modules():
         if not isinstance(module, nn.LSTM | nn.LSTMCell):
             continue
+        if not module.bias:
+            return False
         found = True
         for name, weight in module.named_parameters():
             if "weight_hh" in name:

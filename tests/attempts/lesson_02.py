@@ -305,7 +305,7 @@ def returns_early(model, loader, loss_fn, optimizer=None):
         return epoch(model, [batch], loss_fn, optimizer)
 
 
-@wrong("2.2", "not divided")
+@wrong("2.2", "was not divided by their number")
 def counts_hits(model, loader, loss_fn, optimizer=None):
     metrics = epoch(model, loader, loss_fn, optimizer)
     return metrics._replace(accuracy=metrics.accuracy * len(loader.dataset))
@@ -342,3 +342,27 @@ def keeps_the_graph(model, loader, loss_fn, optimizer=None):
         return metrics
     kept = torch.tensor(metrics.loss, requires_grad=True)
     return namedtuple("Kept", "loss accuracy")(kept, metrics.accuracy)
+
+
+@wrong("2.2", "have changed places in the loss")
+def swaps_the_loss(model, loader, loss_fn, optimizer=None):
+    return epoch(model, loader, lambda logits, labels: loss_fn(labels, logits), optimizer)
+
+
+@wrong("2.2", "which has one of its own")
+def sigmoid_before_the_loss(model, loader, loss_fn, optimizer=None):
+    return epoch(model, loader, lambda logits, labels: loss_fn(logits.sigmoid(), labels), optimizer)
+
+
+@wrong("2.2", "`step` was called 1 times for 3 batches")
+def one_step(model, loader, loss_fn, optimizer=None):
+    metrics = epoch(model, loader, loss_fn, optimizer, order="b")
+    if optimizer is not None:
+        optimizer.step()
+    return metrics
+
+
+@wrong("2.2", "the share of positive answers")
+def counts_positive(model, loader, loss_fn, optimizer=None):
+    return epoch(model, loader, loss_fn, optimizer,
+                 hit=lambda logits, labels: (logits > 0).float().mean().item())  # fmt: skip

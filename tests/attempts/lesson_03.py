@@ -351,3 +351,18 @@ class OtherArguments(models.SimpleRNN):
 class NoModule:
     def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
         self.hidden = nn.Linear(hidden_size, 1)
+
+
+@wrong("3.3", "what stood between them")
+class NoRelu(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        there = self.read(self.forward_rnn, token_ids, lengths)
+        back = self.read(self.backward_rnn, reverse_reviews(token_ids, lengths), lengths)
+        return self.output(self.dropout(self.hidden(torch.cat([there, back], dim=1)))).squeeze(1)
+
+
+@wrong("3.3", "the LSTM gets vectors of another size")
+class SizesSwapped(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.forward_rnn = nn.LSTM(hidden_size, embedding_size, batch_first=True)
