@@ -146,7 +146,7 @@ def demand_tensor(value, shape: tuple[int, ...], what: str, meaning: str) -> Non
     )
     demand(
         tuple(value.shape) == tuple(shape),
-        f"{what} has the shape {tuple(value.shape)}; wanted was {meaning}, here {tuple(shape)}.",
+        f"{what}: shape {tuple(value.shape)}; wanted was {meaning}, here {tuple(shape)}.",
     )
 
 

@@ -67,7 +67,6 @@ def _check_both_ends(model) -> None:
     reached = probing.words_that_count(model, shake=probing.shake_and_forget)
     first, middle, last = reached[0], any(reached[1:-1]), reached[-1]
     without = "when the readers cannot remember, an answer rests on the words they end at: "
-    demand(first or last or middle, f"{without}none was found.")
     demand(last, f"{without}the last word is not one of them. Where does the forward reader end?")
     demand(
         first,
@@ -163,11 +162,6 @@ def _check_alignment(model) -> None:
         not shuffled,
         "a word's two vectors do not stand side by side: those of the backward "
         "reader come out in its own order, from the last word to the first.",
-    )
-    reached = probing.words_that_count(model, shake=probing.shake_and_forget)
-    demand(
-        all(reached),
-        f"some words have no say even in the pooling: {reached.count(False)} of {len(reached)}.",
     )
 
 

@@ -433,3 +433,116 @@ def plain_tuple(examples):
 def stacks(examples):
     rows, labels = zip(*examples, strict=True)
     return Batch(torch.stack(rows), torch.tensor([len(row) for row in rows]), torch.stack(labels))
+
+
+# Rarer mistakes
+
+
+@wrong("1.4", "lengths is a tensor (3, 1)")
+def lengths_as_column(examples):
+    batch = by_hand(examples)
+    return batch._replace(lengths=batch.lengths.unsqueeze(1))
+
+
+@wrong("1.4", "lengths are torch.float32")
+def float_lengths(examples):
+    batch = by_hand(examples)
+    return batch._replace(lengths=batch.lengths.float())
+
+
+@wrong("1.4", "but the rows have")
+def lengths_off_by_one(examples):
+    batch = by_hand(examples)
+    return batch._replace(lengths=batch.lengths - 1)
+
+
+@wrong("1.4", "labels are torch.int64")
+def whole_labels(examples):
+    batch = by_hand(examples)
+    return batch._replace(labels=batch.labels.long())
+
+
+@wrong("1.4", "does every way through end in `return`")
+def no_batch(examples):
+    by_hand(examples)
+
+
+@wrong("1.4", "int64 is wanted")
+def float_ids(examples):
+    batch = by_hand(examples)
+    return batch._replace(token_ids=batch.token_ids.float())
+
+
+@wrong("1.3", "the token ids of dataset[0] are torch.float32")
+class FloatIds(Lazy):
+    def __getitem__(self, index):
+        ids, label = super().__getitem__(index)
+        return ids.float(), label
+
+
+@wrong("1.3", "must be two things")
+class IdsAlone(Lazy):
+    def __getitem__(self, index):
+        return super().__getitem__(index)[0]
+
+
+@wrong("1.3", "0 is negative, 1 is positive")
+class MinusOne(Lazy):
+    def __getitem__(self, index):
+        ids, label = super().__getitem__(index)
+        return ids, 2 * label - 1
+
+
+@wrong("1.3", "the order of the words is reversed")
+class Backwards(Lazy):
+    def __getitem__(self, index):
+        ids, label = super().__getitem__(index)
+        return ids.flip(0), label
+
+
+@wrong("1.3", "not those of the review's own last words")
+class AnotherReview(Lazy):
+    def __getitem__(self, index):
+        _, label = super().__getitem__(index)
+        return super().__getitem__((index % 2) + 1)[0][-len(self.kept[index]) :], label
+
+    def __init__(self, reviews, vocab, max_length=256):
+        super().__init__(reviews, vocab, max_length)
+        self.kept = [vocab.encode(data.tokenize(t))[-max_length:] for t in reviews["text"]]
+
+
+@wrong("1.3", "256 are allowed")
+class AlwaysFour(Lazy):
+    def __init__(self, reviews, vocab, max_length=256):
+        super().__init__(reviews, vocab, 4)
+
+
+@wrong("1.2", "have the length 6")
+class CountsWords(TwoDictionaries):
+    def __len__(self):
+        return len(self.to_id) - 4
+
+
+@wrong("1.2", "looking up one by one gives other ids")
+class EncodesShifted(TwoDictionaries):
+    def encode(self, tokens):
+        return [i + 1 for i in super().encode(tokens)]
+
+
+@wrong("1.2", "`build` with max_size=6")
+class IgnoresTheLimit(TwoDictionaries):
+    @classmethod
+    def build(cls, token_lists, max_size=20_000):
+        return cls(sorted({token for tokens in token_lists for token in tokens}))
+
+
+@wrong("1.2", "`encode` came back as None")
+class EncodesNothing(TwoDictionaries):
+    def encode(self, tokens):
+        [self[token] for token in tokens]
+
+
+@wrong("1.2", "`decode` came back as None")
+class DecodesNothing(TwoDictionaries):
+    def decode(self, ids):
+        [self.to_token[i] for i in ids]

@@ -366,3 +366,88 @@ def one_step(model, loader, loss_fn, optimizer=None):
 def counts_positive(model, loader, loss_fn, optimizer=None):
     return epoch(model, loader, loss_fn, optimizer,
                  hit=lambda logits, labels: (logits > 0).float().mean().item())  # fmt: skip
+
+
+# Rarer mistakes
+
+
+@wrong("2.1", "a mean would not change")
+class OneTooMany(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        return super().forward(token_ids, lengths) * lengths / (lengths + 1)
+
+
+@wrong("2.1", "this model has no dropout")
+class Drops(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        mean = self.embedding(token_ids).sum(dim=1) / lengths.unsqueeze(1)
+        return self.output(nn.functional.dropout(mean, 0.5, self.training)).squeeze(1)
+
+
+@wrong("2.1", "squeezed, as by a tanh")
+class Tanh(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        return torch.tanh(super().forward(token_ids, lengths))
+
+
+@wrong("2.1", "never above 0")
+class Logarithms(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        return nn.functional.logsigmoid(super().forward(token_ids, lengths))
+
+
+@wrong("2.1", "every review has the same answer")
+class Constant(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        return 0 * super().forward(token_ids, lengths)
+
+
+@wrong("2.1", "some logits are nan or infinite")
+class Divides(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        return super().forward(token_ids, lengths) / 0
+
+
+@wrong("2.1", "no gradient can flow back")
+class NoGradients(models.MeanEmbedding):
+    @torch.no_grad()
+    def forward(self, token_ids, lengths):
+        return super().forward(token_ids, lengths)
+
+
+@wrong("2.1", "one number for each review is wanted")
+class NoMean(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        return self.output(self.embedding(token_ids)).squeeze(2)
+
+
+@wrong("2.1", "the model has no weights to learn")
+class NoWeights(nn.Module):
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__()
+        self.layers = [nn.Embedding(vocab_size, embedding_size), nn.Linear(embedding_size, 1)]
+
+
+@wrong("2.2", "the loss is wrong: it is that of the last batch alone; the training gave")
+def last_loss_of_training(model, loader, loss_fn, optimizer=None):
+    return epoch(model, loader, loss_fn, optimizer,
+                 weigh=lambda labels: len(labels) == 1 if optimizer else len(labels))  # fmt: skip
+
+
+@wrong("2.2", "backward was called in an evaluation")
+def always_goes_back(model, loader, loss_fn, optimizer=None):
+    metrics = epoch(model, loader, loss_fn, optimizer)
+    if optimizer is None:
+        model.table(torch.tensor([1])).sum().backward()
+    return metrics
+
+
+@wrong("2.2", "to be read once")
+def reads_twice(model, loader, loss_fn, optimizer=None):
+    epoch(model, loader, loss_fn)
+    return epoch(model, loader, loss_fn, optimizer)
+
+
+@wrong("2.2", "the metrics came back as None")
+def prints_only(model, loader, loss_fn, optimizer=None):
+    print(epoch(model, loader, loss_fn, optimizer))

@@ -366,3 +366,29 @@ class SizesSwapped(models.SimpleRNN):
     def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
         super().__init__(vocab_size, embedding_size, hidden_size, dropout)
         self.forward_rnn = nn.LSTM(hidden_size, embedding_size, batch_first=True)
+
+
+# Rarer mistakes
+
+
+@wrong("3.3", "Where does the forward reader end")
+class ForwardFromTheStart(models.SimpleRNN):
+    def read(self, rnn, token_ids, lengths):
+        states, _ = rnn(self.dropout(self.embedding(token_ids)))
+        return states[:, 0] if rnn is self.forward_rnn else last_vectors(states, lengths)
+
+
+@wrong("3.3", "the argument is not used")
+class FixedDropout(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size)
+
+
+@wrong("3.3", "the words in another order give the same answer")
+class NoReaders(nn.Module):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__()
+        self.mean = models.MeanEmbedding(vocab_size, embedding_size)
+
+    def forward(self, token_ids, lengths):
+        return self.mean(token_ids, lengths)

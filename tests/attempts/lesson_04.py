@@ -379,3 +379,40 @@ class WeightsOfAnother(Variant):
     def pool(self, states, scores, mask):
         pooled, _ = super().pool(states, scores, mask)
         return pooled, scores.softmax(1)
+
+
+# Rarer mistakes
+
+
+@wrong("4.1", "its numbers left PyTorch on the way")
+@torch.no_grad()
+def softmax_without_gradients(scores, mask):
+    return attention.masked_softmax(scores, mask)
+
+
+@wrong("4.2", "its numbers left PyTorch on the way")
+@torch.no_grad()
+def pool_without_gradients(states, scores, mask):
+    return attention.attention_pool(states, scores, mask)
+
+
+@wrong("4.3", "the words in another order give the same answer")
+class NoReaders(Variant):
+    def read(self, token_ids, lengths):
+        embedded = self.embedding(token_ids)
+        idle = sum(weight.sum() for weight in self.parameters())
+        return embedded.repeat(1, 1, 2)[..., : 2 * self.forward_rnn.hidden_size] + 0 * idle
+
+
+@wrong("4.3", "the logits are others when the weights are asked for")
+class Restless(Variant):
+    def forward(self, token_ids, lengths, return_weights=False):
+        result = super().forward(token_ids, lengths, return_weights)
+        return (2 * result[0], result[1]) if return_weights else result
+
+
+@wrong("4.3", "the weights: shape (4, 6, 1)")
+class KeepsTheLastDimension(Variant):
+    def pool(self, states, scores, mask):
+        pooled, weights = super().pool(states, scores, mask)
+        return pooled, weights.unsqueeze(2)

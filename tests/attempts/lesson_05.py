@@ -187,7 +187,7 @@ def sines(length, size):
     return torch.stack([angles.sin(), angles.sin()], dim=2).flatten(1)
 
 
-@wrong("5.2", "the shape (7, 3, 2)")
+@wrong("5.2", "shape (7, 3, 2)")
 def not_flattened(length, size):
     return with_loops(length, size).reshape(length, -1, 2)
 
@@ -606,3 +606,161 @@ class SkipsTheBlocks(Variant):
 class DropsAlways(Variant):
     def decide(self, mean):
         return super().decide(functional.dropout(mean, 0.5))
+
+
+# Rarer mistakes
+
+
+@wrong("5.1", "not enough values to unpack")
+def four_dimensions_only(queries, keys, values, mask=None, return_weights=False):
+    B, heads, T, D = queries.shape
+    return attend(queries, keys, values, mask, return_weights)
+
+
+@wrong("5.1", "the weights for (T, D)")
+def flat_ones_unscaled(queries, keys, values, mask=None, return_weights=False):
+    root = math.sqrt(queries.shape[-1]) if queries.dim() == 4 else 1
+    return attend(queries, keys, values, mask, return_weights, lambda q: root)
+
+
+@wrong("5.1", "wrong numbers")
+def gives_scores(queries, keys, values, mask=None, return_weights=False):
+    mixed, _ = attend(queries, keys, values, mask, return_weights)
+    return mixed, queries @ keys.transpose(-2, -1)
+
+
+@wrong("5.1", "its numbers left PyTorch on the way")
+@torch.no_grad()
+def attention_without_gradients(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights)
+
+
+@wrong("5.3", "an nn.Module was wanted")
+class NoModule:
+    def __init__(self, size, heads):
+        self.heads = heads
+
+
+@wrong("5.3", "its numbers left PyTorch on the way")
+class NoGradients(Heads):
+    @torch.no_grad()
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask, return_weights)
+
+
+@wrong("5.3", "no gradient reaches more.weight")
+class IdleLayer(Heads):
+    def __init__(self, size, heads):
+        super().__init__(size, heads)
+        self.more = nn.Linear(size, size)
+
+
+@wrong("5.3", "instead of keys (the last)")
+class HidesQueries(Heads):
+    def hidden(self, mask):
+        return mask[:, None, :, None]
+
+    def attend(self, q, k, v, mask, return_weights):
+        return attend(q, k, v, mask, return_weights)
+
+
+@wrong("5.3", "the weights of each query must sum to 1")
+class MaskAfterwards(Heads):
+    def attend(self, q, k, v, mask, return_weights):
+        _, weights = attend(q, k, v, None, True)
+        return weights * mask @ v, weights * mask
+
+
+@wrong("5.3", "the output is another one when the weights are asked for")
+class MasksOnePathOnly(Heads):
+    def attend(self, q, k, v, mask, return_weights):
+        return attend(q, k, v, mask if return_weights else None, return_weights)
+
+
+@wrong("5.3", "the weights: shape (2, 5, 5)")
+class MeanOfHeads(Heads):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = super().forward(x, mask, return_weights)
+        return mixed, weights.mean(1) if return_weights else None
+
+
+@wrong("5.3", "the output: shape (5, 2, 12)")
+class TimeFirst(Heads):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = super().forward(x, mask, return_weights)
+        return mixed.transpose(0, 1), weights
+
+
+class Altered(models.TransformerBlock):
+    """The right block, whose results are altered at the end."""
+
+    def alter(self, x, weights):
+        return x, weights
+
+    def forward(self, x, mask, return_weights=False):
+        x, weights = super().forward(x, mask, return_weights)
+        return self.alter(x, weights) if return_weights else (x, None)
+
+
+right("5.4")(Altered)
+
+
+@wrong("5.4", "the weights: shape (2, 5, 5)")
+class MeanOfMaps(Altered):
+    def alter(self, x, weights):
+        return x, weights.mean(1)
+
+
+@wrong("5.4", "the weights are not those of the attention")
+class WeightsFlipped(Altered):
+    def alter(self, x, weights):
+        return x, weights.flip(1)
+
+
+@wrong("5.4", "the output: shape (5, 2, 12)")
+class BlockTimeFirst(Altered):
+    def alter(self, x, weights):
+        return x.transpose(0, 1), weights
+
+
+@wrong("5.4", "the result without return_weights must be two things")
+class SometimesAlone(Altered):
+    def forward(self, x, mask, return_weights=False):
+        pair = super().forward(x, mask, return_weights)
+        return pair if return_weights else pair[0]
+
+
+@wrong("5.4", "its numbers left PyTorch on the way")
+class BlockWithoutGradients(Altered):
+    @torch.no_grad()
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask, return_weights)
+
+
+@wrong("5.5", "nothing is dropped")
+class NeverDrops(Variant):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+
+
+@wrong("5.5", "first of the two results")
+class Swapped(Variant):
+    def forward(self, token_ids, lengths, return_weights=False):
+        result = super().forward(token_ids, lengths, return_weights)
+        return result[::-1] if return_weights else result
+
+
+@wrong("5.5", "padding has weights")
+class ShowsOtherMaps(Variant):
+    def stack(self, maps):
+        return torch.full_like(torch.stack(maps, dim=1), 1 / maps[0].shape[-1])
+
+
+@wrong("5.5", "the logits are others when the maps are asked for")
+class Restless(Variant):
+    def forward(self, token_ids, lengths, return_weights=False):
+        result = super().forward(token_ids, lengths, return_weights)
+        return (2 * result[0], result[1]) if return_weights else result

@@ -115,7 +115,7 @@ def write(t5, prompt, max_new_tokens, place=-1, choose=torch.argmax, start=0, en
     return answer
 
 
-@wrong("6.2", "to begin with the start id")
+@wrong("6.2", "has to begin with the start id")
 def without_start(t5, prompt, max_new_tokens=20):
     return write(t5, prompt, max_new_tokens)[1:]
 
@@ -391,3 +391,57 @@ def place_of_the_best(t5, prompts, validation, test):
     tried = compare_prompts(t5, prompts, validation)
     best = int(tried["accuracy"].argmax())
     return best, compare_prompts(t5, prompts, test).iloc[[best]]
+
+
+# Rarer mistakes
+
+
+@wrong("6.1", "an empty prefix leaves the text alone")
+def default_for_empty(text, prefix="sst2 sentence:"):
+    return with_a_pattern(text, prefix or "sst2 sentence:")
+
+
+@wrong("6.1", "does every way through end in `return`")
+def prints_the_prompt(text, prefix="sst2 sentence:"):
+    print(with_a_pattern(text, prefix))
+
+
+@wrong("6.1", "a text was wanted")
+def gives_words(text, prefix="sst2 sentence:"):
+    return with_a_pattern(text, prefix).split()
+
+
+@wrong("6.2", "does every way through end in `return`")
+def no_answer(t5, prompt, max_new_tokens=20):
+    write(t5, prompt, max_new_tokens)
+
+
+@wrong("6.2", "each a whole number")
+def list_of_lists(t5, prompt, max_new_tokens=20):
+    return [[i] for i in write(t5, prompt, max_new_tokens)]
+
+
+@wrong("6.2", "it stopped before the end id")
+def start_alone(t5, prompt, max_new_tokens=20):
+    return write(t5, prompt, 0)
+
+
+@wrong("6.2", "has to begin with the start id, 0")
+def starts_with_the_end(t5, prompt, max_new_tokens=20):
+    return [1, *write(t5, prompt, max_new_tokens)[1:]]
+
+
+@wrong("6.3", "the words are not those of the ids")
+def another_text(t5, ids):
+    return "great"
+
+
+@wrong("6.5", "not that of the chosen prompt on the test part")
+def reports_the_first(t5, prompts, validation, test):
+    best, _ = with_sort(t5, prompts, validation, test)
+    return best, compare_prompts(t5, prompts, test).iloc[[0]]
+
+
+@wrong("6.5", "must be the row of a table with accuracy")
+def no_row(t5, prompts, validation, test):
+    return with_sort(t5, prompts, validation, test)[0], "0.5"
