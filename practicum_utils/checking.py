@@ -199,12 +199,14 @@ def undisturbed() -> Iterator[None]:
     device = pick_device()
     states = random.getstate(), np.random.get_state()
     grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    short = torch.backends.cudnn.allow_tf32
     try:
         with torch.random.fork_rng(
             devices=[torch.cuda.current_device()] if device.type == "cuda" else []
         ), capture_output():  # fmt: skip
             torch.set_grad_enabled(True)
             torch.set_default_dtype(torch.float32)
+            torch.backends.cudnn.allow_tf32 = False  # a GPU's short cuts blur equal results
             set_seed(0)
             yield
     finally:
@@ -212,3 +214,4 @@ def undisturbed() -> Iterator[None]:
         np.random.set_state(states[1])
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
+        torch.backends.cudnn.allow_tf32 = short

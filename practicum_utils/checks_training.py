@@ -201,6 +201,7 @@ def _check_metrics(metrics, calls: list[dict], work: str) -> None:
             _mean(_per_batch(batches, lambda x, labels: (x.round() == labels).float().mean())),
         "it is the share of positive answers, right or wrong":
             _mean(_per_batch(batches, lambda logits, labels: (logits > 0).float().mean())),
+        "every review was taken for positive": _mean(_per_batch(batches, lambda _, y: y.mean())),
         "it is in per cent; a share from 0 to 1 is wanted": 100 * accuracy,
         "it is the share of wrong answers": 1 - accuracy,
     }  # fmt: skip

@@ -9,7 +9,15 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from practicum_utils.checking import call, demand, demand_gradient, demand_tensor, describe, same
+from practicum_utils.checking import (
+    CheckError,
+    call,
+    demand,
+    demand_gradient,
+    demand_tensor,
+    describe,
+    same,
+)
 from practicum_utils.training import pick_device
 
 VOCAB_SIZE = 40
@@ -116,15 +124,25 @@ def ask_all(model: nn.Module) -> None:
     logits(model, rows_of((7, 4, 1)))
     logits(model, rows_of((5,)))
     logits(model, [[VOCAB_SIZE - 1, 4]])
-    demand(
-        not is_random(model),
-        "in evaluation mode two passes give different answers: dropout stays on.",
-    )
+    _ask_repeat(model)
     _ask_range(model)
     _ask_batch(model)
     _ask_padding(model)
     _ask_every_word(model)
     _ask_every_weight(model)
+
+
+def _ask_repeat(model: nn.Module) -> None:
+    """In evaluation mode an answer is the same each time: no chance, and no memory of a batch."""
+    if not is_random(model):
+        return
+    rows, answers = rows_of((6,) * 8), []
+    for _ in range(2):
+        torch.manual_seed(0)
+        answers.append(logits(model, rows))
+    chance = same(*answers, 1e-6)
+    reason = "dropout stays on" if chance else "is something of the last batch kept in the model?"
+    raise CheckError(f"in evaluation mode two passes give different answers: {reason}")
 
 
 def _ask_range(model: nn.Module) -> None:

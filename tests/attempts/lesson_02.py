@@ -451,3 +451,24 @@ def reads_twice(model, loader, loss_fn, optimizer=None):
 @wrong("2.2", "the metrics came back as None")
 def prints_only(model, loader, loss_fn, optimizer=None):
     print(epoch(model, loader, loss_fn, optimizer))
+
+
+@wrong("2.2", "every review was taken for positive")
+def probabilities_above_zero(model, loader, loss_fn, optimizer=None):
+    def hit(logits, labels):
+        return ((logits.sigmoid() > 0) == labels).float().mean().item()
+
+    return epoch(model, loader, loss_fn, optimizer, hit=hit)
+
+
+@right("2.1")
+class WithABag(nn.Module):
+    """PyTorch's layer for a bag of words adds the vectors up by itself."""
+
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__()
+        self.bag = nn.EmbeddingBag(vocab_size, embedding_size, mode="sum", padding_idx=0)
+        self.output = nn.Linear(embedding_size, 1)
+
+    def forward(self, token_ids, lengths):
+        return self.output(self.bag(token_ids) / lengths[:, None]).squeeze(-1)

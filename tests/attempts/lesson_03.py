@@ -392,3 +392,51 @@ class NoReaders(nn.Module):
 
     def forward(self, token_ids, lengths):
         return self.mean(token_ids, lengths)
+
+
+@wrong("3.3", "is something of the last batch kept in the model")
+class CarriesItsState(models.SimpleRNN):
+    def read(self, rnn, token_ids, lengths):
+        if getattr(self, "kept", None) is None or self.kept[0].shape[1] != len(token_ids):
+            self.kept = None
+        states, (h, c) = rnn(self.dropout(self.embedding(token_ids)), self.kept)
+        self.kept = (h.detach(), c.detach())
+        return last_vectors(states, lengths)
+
+
+@right("3.3")
+class HandWritten(nn.Module):
+    """The rule of the LSTM written out, as in the lesson, without a layer of PyTorch's for it."""
+
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__()
+        E, H = embedding_size, hidden_size
+        self.embedding, self.dropout = nn.Embedding(vocab_size, E), nn.Dropout(dropout)
+        self.inputs = nn.ModuleList(nn.Linear(E, 4 * H) for _ in range(2))
+        self.states = nn.ModuleList(nn.Linear(H, 4 * H) for _ in range(2))
+        self.hidden, self.output = nn.Linear(2 * H, H), nn.Linear(H, 1)
+
+    def read(self, reader, token_ids, lengths):
+        x = self.dropout(self.embedding(token_ids))
+        h = c = x.new_zeros(len(x), self.hidden.out_features)
+        seen = []
+        for t in range(x.shape[1]):
+            gates = self.inputs[reader](x[:, t]) + self.states[reader](h)
+            i, f, g, o = gates.chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            seen.append(h)
+        return last_vectors(torch.stack(seen, dim=1), lengths)
+
+    def forward(self, token_ids, lengths):
+        ways = (token_ids, reverse_reviews(token_ids, lengths))
+        last = torch.cat([self.read(i, way, lengths) for i, way in enumerate(ways)], dim=1)
+        return self.output(self.dropout(self.hidden(last).relu())).squeeze(1)
+
+
+@right("3.3")
+class GatedUnits(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.forward_rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)
+        self.backward_rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)

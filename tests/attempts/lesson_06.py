@@ -146,7 +146,7 @@ def draws(t5, prompt, max_new_tokens=20):
                  choose=lambda logits: torch.multinomial((logits / 5).softmax(0), 1))  # fmt: skip
 
 
-@wrong("6.2", "with max_new_tokens=1 at most 1 pieces may be written")
+@wrong("6.2", "max_new_tokens=1 is the number of pieces after the start id")
 def ignores_the_limit(t5, prompt, max_new_tokens=20):
     return write(t5, prompt, 20)
 
@@ -445,3 +445,8 @@ def reports_the_first(t5, prompts, validation, test):
 @wrong("6.5", "must be the row of a table with accuracy")
 def no_row(t5, prompts, validation, test):
     return with_sort(t5, prompts, validation, test)[0], "0.5"
+
+
+@wrong("6.2", "max_new_tokens=1 is the number of pieces after the start id")
+def counts_the_start(t5, prompt, max_new_tokens=20):
+    return write(t5, prompt, max_new_tokens - 1)
