@@ -114,7 +114,8 @@ def describe(value) -> str:
     if callable(value):
         return f"the {type(value).__name__} {getattr(value, '__name__', '')}".strip()
     text = repr(value)
-    return text if len(text) <= 80 else f"an object of type {type(value).__name__}"
+    plain = len(text) <= 80 and " at 0x" not in text  # an address is another one in every run
+    return text if plain else f"an object of type {type(value).__name__}"
 
 
 def _numbers(values: torch.Tensor) -> str:

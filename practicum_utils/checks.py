@@ -66,7 +66,7 @@ def check(exercise: str, solution: Callable) -> None:
     number and for an object of the wrong kind; NotImplementedError for an exercise not yet written.
     Random numbers, gradient mode and the output of the running session are left as they were.
     """
-    number = str(exercise)
+    number = str(exercise) if isinstance(exercise, str | float) else describe(exercise)
     if number not in EXERCISES:
         raise CheckError(f"there is no exercise {number!r}; there are {', '.join(EXERCISES)}.")
     found = EXERCISES[number]

@@ -37,6 +37,12 @@ def _wrong_places(states: torch.Tensor, lengths: torch.Tensor) -> dict[str, torc
         "this is one place too far, off by one; places are counted from 0":
             states[rows, lengths.clamp(max=T - 1)],
         "this is one place too early, off by one": states[rows, lengths - 2],
+        "this place is counted from the right edge of the table, not from its left": states[
+            rows, -lengths
+        ],
+        "every row was read at the place where the longest one ends": states[
+            :, lengths.max() - 1
+        ],
         "this is the first state of each row, not its last real one": states[:, 0],
         "every row was asked for all the places; each row wants its own place only":
             states[:, lengths - 1],
@@ -236,6 +242,7 @@ def _wrong_attention(queries, keys, mask) -> dict[str, torch.Tensor]:
             "the mask was not used: keys that are padding have weights": scaled.softmax(-1),
             "the mask is turned around: it is True on real keys":
                 scaled.masked_fill(keep, -math.inf).softmax(-1).nan_to_num(),
+            "the mask was added to the scores, and True counts as 1": (scaled + keep).softmax(-1),
             "the mask came after the softmax, so the rows no longer sum to 1":
                 scaled.softmax(-1) * keep,
             "the scores of padding became 0, and the exponential of 0 is 1":

@@ -186,12 +186,19 @@ def _ask_padding(model: nn.Module) -> None:
         alone = torch.cat([logits(model, [row]) for row in rows])
         for width in (6, 9):
             padded = logits(model, rows, width)
-            worst = int((padded - alone).abs().argmax())
+            if same(padded, alone):
+                continue
+            turned = logits(model, rows[::-1], width).flip(0)
             demand(
-                same(padded, alone),
+                same(padded, turned),
+                "a review's answer depends on its place among longer and shorter ones: does it "
+                "get the length of another row?",
+            )
+            worst = int((padded - alone).abs().argmax())
+            raise CheckError(
                 f"padding changes the answer: a review of {len(rows[worst])} words scores "
-                f"{alone[worst]:.3f} alone and {padded[worst]:.3f} in a table of {width} "
-                "places. What reads, counts or averages the padding?",
+                f"{alone[worst]:.3f} alone and {padded[worst]:.3f} in a table of {width} places. "
+                "What reads, counts or averages the padding?"
             )
 
 

@@ -132,6 +132,7 @@ def test_a_check_says_the_same_whatever_the_seed_is(exercise):
         ("9.9", models.last_vectors, "there is no exercise '9.9'; there are 1.1, 1.2"),
         ("3.1", torch.zeros(2, 3), 'the function itself: `check("3.1", last_vectors)`'),
         ("3.1", None, "it got None"),
+        ("3.1", object(), "it got an object of type object"),
         ("3.3", models.SimpleRNN(9), "the class itself"),
         ("3.3", lambda vocab_size: None, "the class itself"),
         ("3.1", models.MeanEmbedding, "which is exercise 2.1"),
@@ -145,7 +146,7 @@ def test_a_check_says_the_same_whatever_the_seed_is(exercise):
 def test_what_is_no_solution_gets_one_clear_sentence(exercise, solution, words):
     message = refused(exercise, solution)
     assert words in message
-    assert "\n" not in message
+    assert "\n" not in message and " at 0x" not in message
 
 
 def test_a_number_and_a_partial_function_will_do(capsys):

@@ -440,3 +440,28 @@ class GatedUnits(models.SimpleRNN):
         super().__init__(vocab_size, embedding_size, hidden_size, dropout)
         self.forward_rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)
+
+
+@wrong("3.1", "counted from the right edge")
+def from_the_right(states, lengths):
+    return states[torch.arange(len(states)), -lengths]
+
+
+@wrong("3.1", "where the longest one ends")
+def end_of_the_longest(states, lengths):
+    return states[:, lengths.max() - 1]
+
+
+@wrong("3.3", "does it get the length of another row")
+class SortsLengthsAlone(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        return super().forward(token_ids, lengths.sort(descending=True).values)
+
+
+@wrong("3.3", "the reviews of a batch are mixed up")
+class ViewsLastStates(Packed):
+    def last(self, token_ids, lengths):
+        packed = pack_padded_sequence(
+            self.drop(self.words(token_ids)), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        return self.rnn(packed)[1][0].view(len(token_ids), -1)

@@ -764,3 +764,8 @@ class Restless(Variant):
     def forward(self, token_ids, lengths, return_weights=False):
         result = super().forward(token_ids, lengths, return_weights)
         return (2 * result[0], result[1]) if return_weights else result
+
+
+@wrong("5.1", "True counts as 1")
+def adds_the_mask(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights, hide=torch.add)
