@@ -197,14 +197,14 @@ def undisturbed() -> Iterator[None]:
     """Run a check on seeded random numbers, with gradients, in silence; leave no trace of it."""
     from IPython.utils.capture import capture_output  # it swallows a notebook's displays as well
 
-    device = pick_device()
+    kind = pick_device().type
+    cards = list(range(torch.cuda.device_count())) if kind == "cuda" else []
     states = random.getstate(), np.random.get_state()
+    metal = torch.mps.get_rng_state() if kind == "mps" else None
     grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     short = torch.backends.cudnn.allow_tf32
     try:
-        with torch.random.fork_rng(
-            devices=[torch.cuda.current_device()] if device.type == "cuda" else []
-        ), capture_output():  # fmt: skip
+        with torch.random.fork_rng(devices=cards), capture_output():
             torch.set_grad_enabled(True)
             torch.set_default_dtype(torch.float32)
             torch.backends.cudnn.allow_tf32 = False  # a GPU's short cuts blur equal results
@@ -213,6 +213,8 @@ def undisturbed() -> Iterator[None]:
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
+        if metal is not None:
+            torch.mps.set_rng_state(metal)
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
         torch.backends.cudnn.allow_tf32 = short
