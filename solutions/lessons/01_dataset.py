@@ -87,6 +87,15 @@ def tokenize(text):
 # of `[!?]`.
 # </details>
 
+# %% [markdown] only="student, walkthrough"
+# Check it. `check` tries your function on small examples of its own. It prints one line that begins
+# with `ok`, or says in a sentence what it saw and what it had expected:
+
+# %% check="1.1" verdict=true
+from practicum_utils.checks import check
+
+check("1.1", tokenize)
+
 # %% [markdown]
 # Try it on a sentence that has all the difficulties at once:
 
@@ -297,6 +306,9 @@ token_ids, label = train_set[0]
 print(len(train_set), "reviews; the first one has", len(token_ids), "tokens")
 print(token_ids[:12])
 
+# %% check="1.3" only="student" verdict=true
+check("1.3", ReviewDataset)
+
 # %% [markdown]
 # ## A batch: padding
 #
@@ -332,6 +344,9 @@ def collate(examples):
 # `zip(*examples)` splits the pairs into rows and labels. `torch.nn.utils.rnn.pad_sequence(rows,
 # batch_first=True)` does the filling, `torch.stack` makes one tensor of many small ones.
 # </details>
+
+# %% check="1.4" verdict=true
+check("1.4", collate)
 
 # %% [markdown]
 # The `DataLoader` draws items in random order and gives them to `collate`, 64 at a time:
@@ -370,6 +385,9 @@ print("<pad> has the id: ", vocab["<pad>"])
 # ### The rule
 #
 # The special tokens belong at the front of the list. We change one line and run again:
+
+# %% check="1.2" verdict=true
+check("1.2", Vocabulary)
 
 # %% [markdown]
 # ## Less padding

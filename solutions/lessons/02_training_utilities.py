@@ -84,6 +84,14 @@ class MeanEmbedding(nn.Module):
 # `squeeze(1)` turns `(B, 1)` into `(B,)`.
 # </details>
 
+# %% [markdown] only="student, walkthrough"
+# Check it:
+
+# %% check="2.1" verdict=true
+from practicum_utils.checks import check
+
+check("2.1", MeanEmbedding)
+
 # %% [markdown]
 # One batch through the untrained model:
 
@@ -286,6 +294,9 @@ if max(accuracies) - min(accuracies) > 0.01:
     print("symptom: the accuracy depends on the batch size")
 else:
     print("ok: the accuracy does not depend on the batch size")
+
+# %% check="2.2" only="student" verdict=true
+check("2.2", run_epoch)
 
 # %% [markdown] only="walkthrough"
 # ### Diagnosis

@@ -147,6 +147,14 @@ def last_vectors(states, lengths):
 # position 4 of row 0, position 1 of row 1, position 2 of row 2.
 # </details>
 
+# %% [markdown] only="student, walkthrough"
+# Check it:
+
+# %% check="3.1" verdict=true
+from practicum_utils.checks import check
+
+check("3.1", last_vectors)
+
 # %% [markdown]
 # A small check that you can do in your head. Row 0 has 3 real tokens, row 1 has 1:
 
@@ -199,6 +207,9 @@ def reverse_reviews(token_ids, lengths):
 # `token_ids.gather(1, source)` fetches from the positions in `source (B, T)`. Negative positions
 # mean padding: `clamp` them for the fetch, and keep the old token there with `where`.
 # </details>
+
+# %% check="3.2" verdict=true
+check("3.2", reverse_reviews)
 
 # %%
 reverse_reviews(torch.tensor([[5, 6, 7, 0], [8, 9, 0, 0]]), torch.tensor([3, 2]))
@@ -284,6 +295,9 @@ print("the layer expects", model.hidden.in_features, "numbers for each review")
 
 # %% [markdown] fix="linear-input-size" rerun="make-model"
 # ### The rule
+
+# %% check="3.3" verdict=true
+check("3.3", SimpleRNN)
 
 # %% [markdown]
 # ## A short training run

@@ -180,6 +180,14 @@ def masked_softmax(scores, mask):
 # `mask.any(dim=1)` says for each row whether it has a real token.
 # </details>
 
+# %% [markdown] only="student, walkthrough"
+# Check it:
+
+# %% check="4.1" verdict=true
+from practicum_utils.checks import check
+
+check("4.1", masked_softmax)
+
 # %%
 weights = masked_softmax(batch_scores, mask)
 print(weights.sum(dim=1))
@@ -216,6 +224,9 @@ def attention_pool(states, scores, mask):
 # For one review it was `weights @ states`. In a batch, make the weights a row `(B, 1, T)`, multiply by
 # `(B, T, H)`, and take the extra dimension away again.
 # </details>
+
+# %% check="4.2" verdict=true
+check("4.2", attention_pool)
 
 # %%
 batch_pooled, weights = attention_pool(states.repeat(2, 1, 1), batch_scores, mask)
@@ -398,6 +409,9 @@ print(f"after 100 steps: {loss:.4f}; the floor: {p * best_positive + (1 - p) * b
 # ### The rule
 #
 # Leave the sigmoid to the loss. Then the same batch, and the same short run:
+
+# %% check="4.3" verdict=true
+check("4.3", AttentionRNN)
 
 # %% [markdown] only="walkthrough"
 # ## Bugs, summary 2

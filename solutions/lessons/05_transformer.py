@@ -128,6 +128,14 @@ def self_attention(queries, keys, values, mask=None, return_weights=False):
 # `queries.shape[-1]`. The mask is filled in as in lesson 04, before the softmax over the last dimension.
 # </details>
 
+# %% [markdown] only="student, walkthrough"
+# Check it:
+
+# %% check="5.1" verdict=true
+from practicum_utils.checks import check
+
+check("5.1", self_attention)
+
 # %%
 by_hand, weights = self_attention(queries, keys, values, return_weights=True)
 fused, _ = self_attention(queries, keys, values)
@@ -174,6 +182,9 @@ def positional_encoding(length, size):
 # First all angles as `(T, 1) * (E / 2,)`. Sines and cosines take turns in the columns: stack both on a
 # new last dimension, then flatten it away.
 # </details>
+
+# %% check="5.2" verdict=true
+check("5.2", positional_encoding)
 
 # %%
 encoding = positional_encoding(100, 64)
@@ -233,6 +244,9 @@ class MultiHeadAttention(nn.Module):
 # reverse. The weights are `(B, heads, T, T)`; a mask `(B, 1, 1, T)` spreads over heads and queries.
 # </details>
 
+# %% check="5.3" verdict=true
+check("5.3", MultiHeadAttention)
+
 # %% [markdown]
 # ## A block
 #
@@ -267,6 +281,9 @@ class TransformerBlock(nn.Module):
 #
 # Twice the same pattern: `x = x + dropout(layer(norm(x)))`. The attention returns two things.
 # </details>
+
+# %% check="5.4" verdict=true
+check("5.4", TransformerBlock)
 
 # %% [markdown]
 # Is it right? PyTorch has the same block, and an independent implementation is the best test there is.
@@ -354,6 +371,9 @@ class TransformerClassifier(nn.Module):
 # `token_ids (B, T)` -> `x (B, T, E)`, plus 0.1 times the positions `(T, E)` -> dropout -> each block keeps
 # `(B, T, E)` -> norm, padding times 0, sum over `T`, divided by the lengths `(B, E)` -> as in lesson 04.
 # </details>
+
+# %% check="5.5" verdict=true
+check("5.5", TransformerClassifier)
 
 # %% [markdown]
 # One batch, and the promises of lesson 04 for every map:

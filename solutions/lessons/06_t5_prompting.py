@@ -101,6 +101,14 @@ def to_prompt(text, prefix="sst2 sentence:"):
 # line breaks, and `" ".join(...)` puts one space back.
 # </details>
 
+# %% [markdown] only="student, walkthrough"
+# Check it:
+
+# %% check="6.1" verdict=true
+from practicum_utils.checks import check
+
+check("6.1", to_prompt)
+
 # %%
 prompt = to_prompt("I loved it.<br /><br />So did   my mother.")
 prompt
@@ -156,6 +164,9 @@ def greedy(t5, prompt, max_new_tokens=20):
 # place of the start id; `logits[0, -1]` belongs to the next piece.
 # </details>
 
+# %% check="6.2" verdict=true
+check("6.2", greedy)
+
 # %%
 ids = greedy(t5, prompt)
 ids
@@ -199,6 +210,9 @@ def parse_label(answer, labels=("negative", "positive")):
 # Do not search for the label *in* the answer: what would that say to "not positive"?
 # </details>
 
+# %% check="6.4" verdict=true
+check("6.4", parse_label)
+
 # %%
 for answer in ("positive", " Negative ", "not positive", "positive negative", ""):
     print(f"{answer!r:<22} {parse_label(answer)}")
@@ -241,6 +255,9 @@ print(["positive" in answer for answer in ("<pad> positive</s>", "not positive")
 
 # %% [markdown] fix="special-tokens-kept" rerun="twenty"
 # ### The rule
+
+# %% check="6.3" verdict=true
+check("6.3", to_text)
 
 # %% [markdown]
 # ## The prefix chooses the task
@@ -435,6 +452,9 @@ def fair_comparison(t5, prompts, validation, test):
 # `compare_prompts` returns a table whose index are the names; `table["accuracy"].idxmax()` is the name of
 # the best row. The second call gets a dictionary of one prompt.
 # </details>
+
+# %% check="6.5" verdict=true
+check("6.5", fair_comparison)
 
 # %% name="fair" tell=true
 half = len(reviews) // 2

@@ -1,0 +1,65 @@
+"""For each exercise: which solutions its check accepts, and what it says of each mistake.
+
+Run: python benchmarks/check_table.py [3.1 ...]
+The attempts are those of the tests (``tests/attempts``). It ends with the counts, and with status 1
+if a correct solution was refused or a mistake accepted.
+"""
+
+import importlib
+import io
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from attempts import RIGHT, WRONG
+
+from practicum_utils.checks import EXERCISES, CheckError, check
+
+
+def verdict(exercise: str, attempt: Callable) -> str:
+    """What the check says of an attempt, in one line."""
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said):
+            check(exercise, attempt)
+    except CheckError as error:
+        return str(error).split(": ", 1)[1]
+    return said.getvalue().strip()
+
+
+def show(exercise: str) -> tuple[int, int, int]:
+    """Print the part of one exercise; return accepted, rejected, and how many went wrong."""
+    print(f"\n{exercise} {EXERCISES[exercise].name}")
+    accepted = {one.__name__: verdict(exercise, one) for one in RIGHT[exercise]}
+    rejected = {one.__name__: verdict(exercise, one) for one, _ in WRONG[exercise]}
+    for name, said in accepted.items():
+        print(f"  right  {name}: {'accepted' if said.startswith('ok: ') else said}")
+    for name, said in rejected.items():
+        print(f"  wrong  {name}: {'ACCEPTED' if said.startswith('ok: ') else said}")
+    good = [said for said in accepted.values() if said.startswith("ok: ")]
+    bad = [said for said in rejected.values() if not said.startswith("ok: ")]
+    off = len(accepted) + len(rejected) - len(good) - len(bad)
+    return len(good), len(bad), off
+
+
+def main(chosen: list[str]) -> int:
+    """Print the table of the chosen exercises, all if none; return how many verdicts are wrong."""
+    started = time.perf_counter()
+    for number in range(1, 7):
+        importlib.import_module(f"attempts.lesson_0{number}")
+    counts = {exercise: show(exercise) for exercise in chosen or EXERCISES}
+    print("\nexercise               accepted  rejected")
+    for exercise, (good, bad, _) in counts.items():
+        print(f"{exercise} {EXERCISES[exercise].name:<22}{good:>5}{bad:>10}")
+    good, bad, off = map(sum, zip(*counts.values(), strict=True))
+    seconds = time.perf_counter() - started
+    print(f"{'all':<26}{good:>5}{bad:>10}   {off} wrong verdicts, {seconds:.0f} s")
+    return off
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main(sys.argv[1:])))

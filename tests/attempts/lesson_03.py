@@ -1,0 +1,467 @@
+"""Attempts at last vectors, reversal and the simple RNN."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from attempts import right, wrong
+from practicum_utils import models
+from practicum_utils.models import last_vectors, reverse_reviews
+
+# 3.1 last_vectors
+
+
+@right("3.1")
+def with_gather(states, lengths):
+    places = (lengths - 1).reshape(-1, 1, 1).expand(-1, 1, states.shape[2])
+    return states.gather(1, places).squeeze(1)
+
+
+@right("3.1")
+def with_a_loop(states, lengths):
+    return torch.stack([states[b, lengths[b] - 1] for b in range(len(states))])
+
+
+@right("3.1")
+def with_one_hot(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    chosen = functional.one_hot(lengths - 1, states.size(1)).to(states)
+    return torch.einsum("bth,bt->bh", states, chosen)
+
+
+@right("3.1")
+def with_zip(states, lengths):
+    return torch.cat([row[n - 1 : n] for row, n in zip(states, lengths.tolist(), strict=True)])
+
+
+@wrong("3.1", "the state at the right edge of the table")
+def reads_the_edge(states, lengths):
+    return states[:, -1]
+
+
+@wrong("3.1", "one place too far, off by one")
+def one_too_far(states, lengths):
+    return states[torch.arange(len(states)), lengths]
+
+
+@wrong("3.1", "one place too early, off by one")
+def one_too_early(states, lengths):
+    return states[torch.arange(len(states)), lengths - 2]
+
+
+@wrong("3.1", "every row was asked for all the places")
+def all_pairs(states, lengths):
+    return states[:, lengths - 1]
+
+
+@wrong("3.1", "the first state of each row")
+def reads_the_first(states, lengths):
+    return states[:, 0]
+
+
+@wrong("3.1", "the mean of the real states")
+def averages(states, lengths):
+    return torch.stack([row[:n].mean(0) for row, n in zip(states, lengths, strict=True)])
+
+
+@wrong("3.1", "one dimension of size 1 too many")
+def keeps_time(states, lengths):
+    return with_gather(states, lengths).unsqueeze(1)
+
+
+@wrong("3.1", "its numbers left PyTorch on the way")
+def through_lists(states, lengths):
+    return torch.tensor(with_a_loop(states, lengths).tolist())
+
+
+@wrong("3.1", "RuntimeError")
+def gathers_without_shape(states, lengths):
+    return states.gather(1, lengths - 1)
+
+
+@wrong("3.1", "must be a tensor (B, H); it came back as a list")
+def gives_a_list(states, lengths):
+    return [row[n - 1] for row, n in zip(states, lengths, strict=True)]
+
+
+# 3.2 reverse_reviews
+
+
+@right("3.2")
+def with_flips(token_ids, lengths):
+    result = token_ids.clone()
+    for row, length in zip(result, lengths, strict=True):
+        row[:length] = row[:length].flip(0)
+    return result
+
+
+@right("3.2")
+def with_lists(token_ids, lengths):
+    rows = [
+        row[:n][::-1] + row[n:] for row, n in zip(token_ids.tolist(), lengths.tolist(), strict=True)
+    ]
+    return torch.tensor(rows)
+
+
+@right("3.2")
+def with_modulo(token_ids: torch.Tensor, lengths: torch.Tensor, dim: int = 1) -> torch.Tensor:
+    B, T = token_ids.shape
+    source = (lengths[:, None] - 1 - torch.arange(T)[None]) % T
+    return torch.gather(token_ids, dim, source)
+
+
+@right("3.2")
+def flipped_and_rolled(token_ids, lengths):
+    T = token_ids.shape[1]
+    rows = zip(token_ids.flip(1), lengths.tolist(), strict=True)
+    return torch.stack([row.roll(n - T) for row, n in rows])
+
+
+@wrong("3.2", "so that the padding stands in front")
+def flips_rows(token_ids, lengths):
+    return token_ids.flip(1)
+
+
+@wrong("3.2", "nothing was reversed")
+def gives_it_back(token_ids, lengths):
+    return token_ids
+
+
+@wrong("3.2", "the order of the rows")
+def flips_the_batch(token_ids, lengths):
+    return token_ids.flip(0)
+
+
+@wrong("3.2", "the last real token was left where it is")
+def stops_one_early(token_ids, lengths):
+    return with_flips(token_ids, lengths - 1)
+
+
+@wrong("3.2", "it changed the table it was given")
+def in_place(token_ids, lengths):
+    for row, length in zip(token_ids, lengths, strict=True):
+        row[:length] = row[:length].flip(0)
+    return token_ids
+
+
+@wrong("3.2", "the last word is lost")
+def loses_the_last(token_ids, lengths):
+    rows = [row[: n - 1].flip(0) for row, n in zip(token_ids, lengths, strict=True)]
+    return torch.stack([functional.pad(r, (0, token_ids.shape[1] - len(r))) for r in rows])
+
+
+@wrong("3.2", "RuntimeError")
+def negative_places(token_ids, lengths):
+    source = lengths.unsqueeze(1) - 1 - torch.arange(token_ids.shape[1])
+    return token_ids.gather(1, source)
+
+
+@wrong("3.2", "token ids are int64; they came back as torch.float32")
+def as_floats(token_ids, lengths):
+    return with_flips(token_ids, lengths).float()
+
+
+@wrong("3.2", "wrong numbers")
+def clamps_only(token_ids, lengths):
+    source = lengths.unsqueeze(1) - 1 - torch.arange(token_ids.shape[1])
+    return token_ids.gather(1, source.clamp(min=0))
+
+
+# 3.3 SimpleRNN
+
+
+@right("3.3")
+class Packed(nn.Module):
+    """PyTorch's own bidirectional LSTM over a packed batch."""
+
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__()
+        self.words = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
+        self.rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True, bidirectional=True)
+        self.drop = nn.Dropout(dropout)
+        self.decide = nn.Sequential(
+            nn.Linear(2 * hidden_size, hidden_size), nn.ReLU(), self.drop, nn.Linear(hidden_size, 1)
+        )
+
+    def last(self, token_ids, lengths):
+        packed = pack_padded_sequence(
+            self.drop(self.words(token_ids)), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        _, (h_n, _) = self.rnn(packed)
+        return torch.cat([h_n[0], h_n[1]], dim=1)
+
+    def forward(self, token_ids, lengths):
+        return self.decide(self.last(token_ids, lengths))[:, 0]
+
+
+@right("3.3")
+class FromStates(Packed):
+    def last(self, token_ids, lengths):
+        packed = pack_padded_sequence(
+            self.drop(self.words(token_ids)), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        states, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
+        H = states.shape[2] // 2
+        return torch.cat([last_vectors(states, lengths)[:, :H], states[:, 0, H:]], dim=1)
+
+
+@right("3.3")
+class StepByStep(nn.Module):
+    def __init__(self, vocab_size: int, embedding_size=64, hidden_size=64, dropout: float = 0.5):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, embedding_size)
+        self.cells = nn.ModuleList(nn.LSTMCell(embedding_size, hidden_size) for _ in range(2))
+        self.inner = nn.Linear(2 * hidden_size, hidden_size)
+        self.outer = nn.Linear(hidden_size, 1)
+        self.p = dropout
+
+    def run(self, cell, token_ids, lengths):
+        h = c = torch.zeros(len(token_ids), cell.hidden_size)
+        for t in range(token_ids.shape[1]):
+            vectors = functional.dropout(self.embed(token_ids[:, t]), self.p, self.training)
+            new_h, new_c = cell(vectors, (h, c))
+            real = (t < lengths).unsqueeze(1)
+            h, c = torch.where(real, new_h, h), torch.where(real, new_c, c)
+        return h
+
+    def forward(self, token_ids, lengths):
+        there = self.run(self.cells[0], token_ids, lengths)
+        back = self.run(self.cells[1], reverse_reviews(token_ids, lengths), lengths)
+        hidden = self.inner(torch.hstack([back, there])).clamp(min=0)
+        return self.outer(functional.dropout(hidden, self.p, self.training)).reshape(-1)
+
+
+@right("3.3")
+class TimeFirst(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.forward_rnn = nn.LSTM(embedding_size, hidden_size)
+        self.backward_rnn = nn.LSTM(embedding_size, hidden_size)
+
+    def read(self, rnn, token_ids, lengths):
+        states, _ = rnn(self.dropout(self.embedding(token_ids)).transpose(0, 1))
+        return last_vectors(states.transpose(0, 1), lengths)
+
+
+@wrong("3.3", "a linear layer gets another number of inputs")
+class HalfTheInputs(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.hidden = nn.Linear(hidden_size, hidden_size)
+
+
+@wrong("3.3", "padding changes the answer")
+class ReadsTheEdge(models.SimpleRNN):
+    def read(self, rnn, token_ids, lengths):
+        return rnn(self.dropout(self.embedding(token_ids)))[0][:, -1]
+
+
+@wrong("3.3", "padding changes the answer")
+class FlipsRows(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        there = self.read(self.forward_rnn, token_ids, lengths)
+        back = self.read(self.backward_rnn, token_ids.flip(1), torch.full_like(lengths, 1000).clamp(
+            max=token_ids.shape[1]))  # fmt: skip
+        hidden = torch.relu(self.hidden(torch.cat([there, back], dim=1)))
+        return self.output(self.dropout(hidden)).squeeze(1)
+
+
+@wrong("3.3", "the reviews of a batch are mixed up")
+class ForgetsBatchFirst(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.forward_rnn = nn.LSTM(embedding_size, hidden_size)
+        self.backward_rnn = nn.LSTM(embedding_size, hidden_size)
+
+
+@wrong("3.3", "only the end of the review counts")
+class ReadsForwardTwice(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        both = [self.read(rnn, token_ids, lengths) for rnn in (self.forward_rnn, self.backward_rnn)]
+        hidden = torch.relu(self.hidden(torch.cat(both, dim=1)))
+        return self.output(self.dropout(hidden)).squeeze(1)
+
+
+@wrong("3.3", "only the end of the review counts")
+class SameEndOfBoth(FromStates):
+    def last(self, token_ids, lengths):
+        packed = pack_padded_sequence(
+            self.drop(self.words(token_ids)), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        return last_vectors(pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0], lengths)
+
+
+@wrong("3.3", "squeezed by a sigmoid")
+class Probabilities(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        return torch.sigmoid(super().forward(token_ids, lengths))
+
+
+@wrong("3.3", "never below 0")
+class ReluAtTheEnd(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        return torch.relu(super().forward(token_ids, lengths))
+
+
+@wrong("3.3", "one column; wanted is (B,)")
+class KeepsColumn(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        return super().forward(token_ids, lengths).unsqueeze(1)
+
+
+@wrong("3.3", "dropout stays on")
+class DropsAlways(models.SimpleRNN):
+    def read(self, rnn, token_ids, lengths):
+        states, _ = rnn(self.embedding(token_ids))
+        return functional.dropout(last_vectors(states, lengths), 0.5)
+
+    def train(self, mode=True):
+        return super().train(mode)
+
+
+@wrong("3.3", "nothing is dropped")
+class NeverDrops(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, 0.0)
+
+
+@wrong("3.3", "no gradient reaches backward_rnn")
+class OneReader(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        there = self.read(self.forward_rnn, token_ids, lengths)
+        hidden = torch.relu(self.hidden(torch.cat([there, there], dim=1)))
+        return self.output(self.dropout(hidden)).squeeze(1)
+
+
+@wrong("3.3", "words in the middle count as well")
+class MeanOfStates(models.SimpleRNN):
+    def read(self, rnn, token_ids, lengths):
+        states, _ = rnn(self.dropout(self.embedding(token_ids)))
+        real = torch.arange(token_ids.shape[1]) < lengths.unsqueeze(1)
+        return (states * real.unsqueeze(2)).sum(1) / lengths.unsqueeze(1)
+
+
+@wrong("3.3", "not those of the exercise")
+class OtherArguments(models.SimpleRNN):
+    def __init__(self, vocab_size, size=64):
+        super().__init__(vocab_size, size, size)
+
+
+@wrong("3.3", "an nn.Module was wanted")
+class NoModule:
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        self.hidden = nn.Linear(hidden_size, 1)
+
+
+@wrong("3.3", "what stood between them")
+class NoRelu(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        there = self.read(self.forward_rnn, token_ids, lengths)
+        back = self.read(self.backward_rnn, reverse_reviews(token_ids, lengths), lengths)
+        return self.output(self.dropout(self.hidden(torch.cat([there, back], dim=1)))).squeeze(1)
+
+
+@wrong("3.3", "the LSTM gets vectors of another size")
+class SizesSwapped(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.forward_rnn = nn.LSTM(hidden_size, embedding_size, batch_first=True)
+
+
+# Rarer mistakes
+
+
+@wrong("3.3", "Where does the forward reader end")
+class ForwardFromTheStart(models.SimpleRNN):
+    def read(self, rnn, token_ids, lengths):
+        states, _ = rnn(self.dropout(self.embedding(token_ids)))
+        return states[:, 0] if rnn is self.forward_rnn else last_vectors(states, lengths)
+
+
+@wrong("3.3", "the argument is not used")
+class FixedDropout(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size)
+
+
+@wrong("3.3", "the words in another order give the same answer")
+class NoReaders(nn.Module):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__()
+        self.mean = models.MeanEmbedding(vocab_size, embedding_size)
+
+    def forward(self, token_ids, lengths):
+        return self.mean(token_ids, lengths)
+
+
+@wrong("3.3", "is something of the last batch kept in the model")
+class CarriesItsState(models.SimpleRNN):
+    def read(self, rnn, token_ids, lengths):
+        if getattr(self, "kept", None) is None or self.kept[0].shape[1] != len(token_ids):
+            self.kept = None
+        states, (h, c) = rnn(self.dropout(self.embedding(token_ids)), self.kept)
+        self.kept = (h.detach(), c.detach())
+        return last_vectors(states, lengths)
+
+
+@right("3.3")
+class HandWritten(nn.Module):
+    """The rule of the LSTM written out, as in the lesson, without a layer of PyTorch's for it."""
+
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__()
+        E, H = embedding_size, hidden_size
+        self.embedding, self.dropout = nn.Embedding(vocab_size, E), nn.Dropout(dropout)
+        self.inputs = nn.ModuleList(nn.Linear(E, 4 * H) for _ in range(2))
+        self.states = nn.ModuleList(nn.Linear(H, 4 * H) for _ in range(2))
+        self.hidden, self.output = nn.Linear(2 * H, H), nn.Linear(H, 1)
+
+    def read(self, reader, token_ids, lengths):
+        x = self.dropout(self.embedding(token_ids))
+        h = c = x.new_zeros(len(x), self.hidden.out_features)
+        seen = []
+        for t in range(x.shape[1]):
+            gates = self.inputs[reader](x[:, t]) + self.states[reader](h)
+            i, f, g, o = gates.chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            seen.append(h)
+        return last_vectors(torch.stack(seen, dim=1), lengths)
+
+    def forward(self, token_ids, lengths):
+        ways = (token_ids, reverse_reviews(token_ids, lengths))
+        last = torch.cat([self.read(i, way, lengths) for i, way in enumerate(ways)], dim=1)
+        return self.output(self.dropout(self.hidden(last).relu())).squeeze(1)
+
+
+@right("3.3")
+class GatedUnits(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.forward_rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)
+        self.backward_rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)
+
+
+@wrong("3.1", "counted from the right edge")
+def from_the_right(states, lengths):
+    return states[torch.arange(len(states)), -lengths]
+
+
+@wrong("3.1", "where the longest one ends")
+def end_of_the_longest(states, lengths):
+    return states[:, lengths.max() - 1]
+
+
+@wrong("3.3", "does it get the length of another row")
+class SortsLengthsAlone(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        return super().forward(token_ids, lengths.sort(descending=True).values)
+
+
+@wrong("3.3", "the reviews of a batch are mixed up")
+class ViewsLastStates(Packed):
+    def last(self, token_ids, lengths):
+        packed = pack_padded_sequence(
+            self.drop(self.words(token_ids)), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        return self.rnn(packed)[1][0].view(len(token_ids), -1)
