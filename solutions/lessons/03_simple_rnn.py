@@ -293,7 +293,21 @@ print("one reader gives", tuple(forward_last.shape))
 print("two, joined, give", tuple(torch.cat([forward_last, forward_last], dim=1).shape))
 print("the layer expects", model.hidden.in_features, "numbers for each review")
 
-# %% [markdown] fix="linear-input-size" rerun="make-model"
+# %% [markdown] only="walkthrough"
+# Questions like these can also be asked by a program. The course has a **doctor**: it tries out what it
+# is given, measures, names the bug it has evidence for, and leaves everything as it was. We hear it
+# *after* our own diagnosis, as a second opinion:
+
+# %% name="doctor-1" only="walkthrough"
+from practicum_utils.doctor import examine
+
+report = examine(model, train_loader)
+report
+
+# %% name="doctor-says-1" only="walkthrough" verdict=true
+print(report.verdict)
+
+# %% [markdown] fix="linear-input-size" rerun="make-model, doctor-1, doctor-says-1"
 # ### The rule
 
 # %% check="3.3" verdict=true
@@ -345,7 +359,17 @@ for y in (0.0, 1.0, 2.0):
 # logit, without end. The model learns to shout "positive" at everything. And it came from lesson 01,
 # where nothing looked wrong, because there was no loss yet.
 
-# %% [markdown] fix="labels-one-two" rerun="make-sets, make-loaders, make-few, short-run"
+# %% [markdown] only="walkthrough"
+# The doctor gets the loss function as well, and looks at the same labels:
+
+# %% name="doctor-2" only="walkthrough"
+report = examine(model, few_loader, loss_fn)
+report
+
+# %% name="doctor-says-2" only="walkthrough" verdict=true
+print(report.verdict)
+
+# %% [markdown] fix="labels-one-two" rerun="make-sets, make-loaders, make-few, short-run, doctor-2, doctor-says-2"
 # ### The rule
 
 # %% [markdown]
@@ -379,7 +403,18 @@ for _ in range(3):
 # function trained our baseline in lesson 02 as well, and nobody noticed: with a learning rate of
 # 1e-3 and two epochs the heap of old gradients acted like momentum. A bug can help for a while.
 
-# %% [markdown] fix="missing-zero-grad" rerun="three-gradients, short-run"
+# %% [markdown] only="walkthrough"
+# Given the optimizer and our `run_epoch`, the doctor listens to a few steps: which call comes after
+# which, and what gradient arrives. The flat loss is no part of its evidence.
+
+# %% name="doctor-3" only="walkthrough"
+report = examine(model, few_loader, loss_fn, optimizer, run_epoch)
+report
+
+# %% name="doctor-says-3" only="walkthrough" verdict=true
+print(report.verdict)
+
+# %% [markdown] fix="missing-zero-grad" rerun="three-gradients, short-run, doctor-3, doctor-says-3"
 # ### The rule
 #
 # The same settings, the same seed, one line more:
@@ -472,6 +507,19 @@ for text in (
 # The plain ones are easy. In the turned ones the network has everything it needs, the order of the
 # words, and still it mostly adds up their tone. Write a sentence that you think will fool it, and
 # try. Remember these six; we shall ask every model of the course.
+
+# %% [markdown] only="student"
+# ## The doctor
+#
+# You have asked three questions by hand today. `examine` asks these and many more of a program, names
+# the bug that it has evidence for, and changes nothing. From now on it is there when you are stuck, and
+# have looked yourself first. A healthy program, as yours is now, gets a short report:
+
+# %% only="student"
+from practicum_utils.doctor import examine
+
+optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+examine(model, few_loader, loss_fn, optimizer, run_epoch)
 
 # %% [markdown]
 # ## Takeaways

@@ -405,7 +405,20 @@ print(f"after 100 steps: {loss:.4f}; the floor: {p * best_positive + (1 - p) * b
 # model *creeps*: 0.696, 0.693, 0.616. That looks like a model that needs patience, and it will creep
 # on until 0.50, and no further.
 
-# %% [markdown] fix="double-sigmoid" rerun="one-batch, short-run"
+# %% [markdown] only="walkthrough"
+# The doctor's second opinion. It does not wait for a training either: it pushes the last layer far up and
+# down, and looks how far the answer follows.
+
+# %% name="doctor" only="walkthrough"
+from practicum_utils.doctor import examine
+
+report = examine(model, few_loader, loss_fn, optimizer, run_epoch)
+report
+
+# %% name="doctor-says" only="walkthrough" verdict=true
+print(report.verdict)
+
+# %% [markdown] fix="double-sigmoid" rerun="one-batch, short-run, doctor, doctor-says"
 # ### The rule
 #
 # Leave the sigmoid to the loss. Then the same batch, and the same short run:

@@ -476,7 +476,19 @@ plt.legend(title="learning rate")
 plt.show()
 print("lowest after two epochs:", f"{min(sweep, key=lambda rate: sweep[rate][-1]):g}")
 
-# %% [markdown] fix="tiny-learning-rate"
+# %% [markdown] only="walkthrough"
+# The doctor does the same on a copy of the model: a few steps at this learning rate, and at larger ones.
+
+# %% name="doctor" only="walkthrough"
+from practicum_utils.doctor import examine
+
+report = examine(model, few_loader, loss_fn, optimizer, run_epoch)
+report
+
+# %% name="doctor-says" only="walkthrough" verdict=true
+print(report.verdict)
+
+# %% [markdown] fix="tiny-learning-rate" rerun="doctor, doctor-says"
 # ### The rule
 #
 # Somewhere between the two best lies 3e-3:
