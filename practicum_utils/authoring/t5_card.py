@@ -14,8 +14,9 @@ ANSWER_TOKENS = 12  # enough for every topic at once
 CARD = """\
 # Tiny T5 of the Sequence Learning Practicum
 
-A `T5ForConditionalGeneration` of {parameters:.1f} million parameters ({sizes}),
-trained from scratch by `python -m practicum_utils.authoring.train_tiny_t5`.
+A `T5ForConditionalGeneration` of {parameters:.1f} million parameters,
+{sizes}, trained from scratch by
+`python -m practicum_utils.authoring.train_tiny_t5`.
 
 **Data.** The training splits of `load_reviews("imdb")` (20,000 reviews; Maas et al. 2011) and
 `load_reviews("rotten_tomatoes")` (6,824 sentences; Pang & Lee 2005). No text of the test splits.
@@ -25,7 +26,8 @@ story, acting, music, comedy or none, by lists of words; `length:` short, medium
 gaps `<extra_id_0>` ... are filled.
 
 **Recipe.** Unigram vocabulary of {pieces:,} lower-case pieces; embeddings from a mean-of-embeddings
-classifier of label and source; then {recipe}.
+classifier of label and source; then
+{recipe}.
 
 **Measured.** `sst2 sentence:` scored at the first decoder step, with its 95 % interval, and the
 share of free answers that are no label. The other prefixes: share of written answers that are
@@ -46,11 +48,11 @@ def write_card(t5: T5, tasks: Tasks, splits, sizes: str, recipe: str) -> str:
 
     splits: one DatasetDict for each of ``SOURCES``.  sizes, recipe: parts of the card's sentences.
     """
-    encode = t5.tokenizer
     lines = []
     for source, (name, split) in enumerate(zip(SOURCES, splits, strict=True)):
         row = compare_prompts(t5, {name: to_prompt}, split["test"]).iloc[0]
-        pieces = encode(split["test"]["text"], add_special_tokens=False, verbose=False)["input_ids"]
+        texts = list(split["test"]["text"])
+        pieces = t5.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
         others = [f"{share_right(t5, tasks, task, pieces, source):.3f}" for task in OTHERS]
         lines.append(
             f"| {name}, {len(pieces):,} | {row['accuracy']:.3f} ({row['low']:.3f} to "

@@ -139,11 +139,12 @@ class Training:
 def export(training: Training, tokenizer, tasks: Tasks, splits, out: Path) -> None:
     """Save the model in half precision with its tokenizer, card and checksums."""
     model = training.model.eval()
+    threads = torch.get_num_threads()
     recipe = (
-        f"{training.rounds} rounds of {ROUND:,} texts ({training.rounds * ROUND:,} prompts), Adam, "
-        f"{LEARNING_RATE:g} falling to 0, {HIDDEN_WORDS:.0%} of the words hidden; "
-        f"seed {training.seed}, {training.seconds / 60:.0f} minutes of training with "
-        f"{torch.get_num_threads()} thread(s)"
+        f"{training.rounds} rounds of {ROUND:,} texts ({training.rounds * ROUND:,} prompts),\n"
+        f"Adam, {LEARNING_RATE:g} falling to 0, {HIDDEN_WORDS:.0%} of the words hidden; seed "
+        f"{training.seed},\n{training.seconds / 60:.0f} minutes of training with {threads} "
+        f"thread{'s' * (threads > 1)}"
     )
     card = write_card(T5("tiny", model, tokenizer), tasks, splits, SIZES_TOLD, recipe)
     tokenizer.save_pretrained(out)
