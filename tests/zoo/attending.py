@@ -40,22 +40,28 @@ class SelfAttention(MultiHeadAttention):
 
 
 class Positioned(Reader):
-    """What the two transformers of our own making share: sines and cosines tell the places."""
+    """Sines and cosines tell the places, as large as the embeddings are."""
+
+    scale = 1.0
 
     def place(self, x: torch.Tensor) -> torch.Tensor:
         B, T, _ = x.shape
         if "positions-over-batch" in self.bugs:
-            x = x + positional_encoding(B, E).unsqueeze(1)  # (B, 1, E)
+            x = x + self.scale * positional_encoding(B, E).unsqueeze(1)  # (B, 1, E)
         elif "no-positions" not in self.bugs:
-            x = x + positional_encoding(T, E)  # (T, E)
+            x = x + self.scale * positional_encoding(T, E)  # (T, E)
         return self.dropout(x)
 
 
 class TransformerReader(Positioned):
     """``TransformerClassifier`` with one block."""
 
+    scale = 0.1
+
     def make_encoder(self) -> None:
         super().make_encoder()
+        with torch.no_grad():
+            self.embedding.weight *= self.scale
         block = TransformerBlock(E, HEADS, 2 * E, dropout=0.1)
         block.attention = SelfAttention(self.bugs)
         self.blocks = nn.ModuleList([block])

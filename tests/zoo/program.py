@@ -29,7 +29,8 @@ MODELS = {
 }
 COLUMNS = tuple(MODELS)
 OPTIMIZERS = ("adam", "adamw", "sgd")
-HUGE = 300  # times the learning rate that works
+TINY, HUGE = 1e-5, 300  # a learning rate, and a multiple of the one that works
+SGD_RATES = {"simple_rnn": 0.2, "attention_rnn": 0.2, "packed_lstm": 0.2, "hf_encoder": 0.02}
 
 # Where a bug of the model can exist; the others are planted around any model.
 WHERE = {
@@ -125,7 +126,7 @@ def build(
         model,
         loader,
         make_loss(bugs),
-        make_optimizer(optimizer, model, bugs),
+        make_optimizer(optimizer, model, bugs, SGD_RATES.get(column, 0.05)),
         make_run_epoch(read, bugs),
         adapter,
     )
@@ -138,17 +139,19 @@ def make_loss(bugs: frozenset[str]) -> Callable:
     return loss_fn
 
 
-def make_optimizer(name: str, model: nn.Module, bugs: frozenset[str]) -> torch.optim.Optimizer:
+def make_optimizer(
+    name: str, model: nn.Module, bugs: frozenset[str], sgd_rate: float
+) -> torch.optim.Optimizer:
     parameters = list(model.parameters())
     if "optimizer-on-a-copy" in bugs:
         parameters = list(copy.deepcopy(model).parameters())
     if "optimizer-misses-layers" in bugs:
         parameters = list(model.output.parameters())
-    rate = {"adam": 1e-2, "adamw": 1e-2, "sgd": 1e-1}[name]
+    rate = sgd_rate if name == "sgd" else 1e-2
     if "huge-learning-rate" in bugs:
         rate *= HUGE
     if "tiny-learning-rate" in bugs:
-        rate = 1e-5
+        rate = TINY
     if name == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=0.9)
     return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](parameters, rate)

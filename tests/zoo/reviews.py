@@ -1,6 +1,6 @@
 """Synthetic reviews whose label can be learned, and the bugs of labels and data.
 
-A review is filler words and one to three phrases: a good or a bad word, or "not" before one of the
+A review is filler words and two to four phrases: a good or a bad word, or "not" before one of the
 opposite kind, so that the order matters a bit. Word ids follow the package: 0 padding, 1 unknown.
 """
 
@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 from practicum_utils.data import UNK, Batch, collate, make_loader
 
 VOCAB_SIZE = 200
-THE, NOT, GOOD, BAD = 4, 10, range(20, 35), range(35, 50)
-FILLERS = [THE, *range(5, 10), *range(11, 20), *range(50, VOCAB_SIZE)]
+THE, NOT, GOOD, BAD = 4, 10, range(20, 26), range(26, 32)
+FILLERS = [THE, *range(5, 10), *range(11, 20), *range(32, VOCAB_SIZE)]
 WEIGHTS = [1 / rank for rank in range(1, len(FILLERS) + 1)]  # word frequencies as Zipf found them
 BATCH_SIZE = 16
 
@@ -48,8 +48,8 @@ def phrase(positive: bool, rng: random.Random) -> list[int]:
 
 
 def one_review(positive: bool, rng: random.Random, longest: int) -> torch.Tensor:
-    chunks = [[word] for word in rng.choices(FILLERS, WEIGHTS, k=rng.randint(1, longest - 6))]
-    for _ in range(rng.randint(1, 3)):
+    chunks = [[word] for word in rng.choices(FILLERS, WEIGHTS, k=rng.randint(0, longest - 8))]
+    for _ in range(rng.randint(2, 4)):
         chunks.insert(rng.randint(0, len(chunks)), phrase(positive, rng))
     words = [UNK if rng.random() < 0.02 else word for chunk in chunks for word in chunk]
     return torch.tensor(words)
