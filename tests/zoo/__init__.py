@@ -1,0 +1,10 @@
+"""The zoo: small correct programs, and the same programs with one bug of the catalogue each.
+
+``reviews`` draws the data, ``readers``, ``recurrent`` and ``attending`` are the models, ``loops``
+is the training loop, ``program`` puts them together, ``controls`` holds correct programs of many
+other kinds. Tests and ``benchmarks/doctor_matrix.py`` examine them.
+"""
+
+from zoo.program import COLUMNS, NOT_PLANTED, OPTIMIZERS, Program, applies, build
+
+__all__ = ["COLUMNS", "NOT_PLANTED", "OPTIMIZERS", "Program", "applies", "build"]

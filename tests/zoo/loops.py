@@ -1,0 +1,71 @@
+"""The training loop of lesson 02 and its bugs, for any way of calling a model."""
+
+from collections.abc import Callable
+
+import torch
+
+from practicum_utils.training import Metrics
+
+CLIP = 1.0
+
+
+class Tally:
+    """Sums over the examples of an epoch; ``metrics`` divides once, at the end."""
+
+    def __init__(self, bugs: frozenset[str]):
+        self.bugs, self.batches = bugs, []
+        self.threshold = 0.5 if "threshold-on-logits" in bugs else 0.0
+
+    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        right = ((logits > self.threshold) == (labels > 0.5)).float().sum().item()
+        if "last-batch-only" in self.bugs:
+            self.batches.clear()
+        self.batches.append((loss.item() * len(labels), right, len(labels)))
+
+    def metrics(self) -> Metrics:
+        if "average-of-averages" in self.bugs:
+            means = [(loss / count, right / count, 1) for loss, right, count in self.batches]
+            return Metrics(*(sum(column) / len(means) for column in list(zip(*means))[:2]))
+        loss, right, count = map(sum, zip(*self.batches, strict=True))
+        return Metrics(loss / count, right / count)
+
+
+def make_run_epoch(read: Callable, bugs: frozenset[str] = frozenset()) -> Callable:
+    """Return ``run_epoch(model, loader, loss_fn, optimizer=None, device=None) -> Metrics``.
+
+    read: (model, batch) -> (logits, labels).
+    """
+
+    def run_epoch(model, loader, loss_fn, optimizer=None, device=None) -> Metrics:
+        training, tally = optimizer is not None, Tally(bugs)
+        before = model.training
+        if training and "train-mode-not-restored" not in bugs:
+            model.train()
+        if not training and "eval-mode-missing" not in bugs:
+            model.eval()
+        with torch.set_grad_enabled(training):
+            for batch in loader:
+                logits, labels = read(model, batch)
+                loss = loss_fn(logits, labels)
+                if training:
+                    learn(model, loss, optimizer, bugs)
+                tally.add(loss, logits, labels)
+        if "train-mode-not-restored" not in bugs:
+            model.train(before)
+        return tally.metrics()
+
+    return run_epoch
+
+
+def learn(model, loss: torch.Tensor, optimizer, bugs: frozenset[str]) -> None:
+    """Zero, backward, step."""
+    if not bugs & {"missing-zero-grad", "zero-grad-after-backward"}:
+        optimizer.zero_grad()
+    if "clip-before-backward" in bugs:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+    if "missing-backward" not in bugs:
+        loss.backward()
+    if "zero-grad-after-backward" in bugs:
+        optimizer.zero_grad()
+    if "missing-step" not in bugs:
+        optimizer.step()
