@@ -487,7 +487,7 @@ def _trial(case: Case, rows, times: float, snapshot: Snapshot):
         loss, _ = _training_loss(case, rows)
         if loss is None or not loss.requires_grad:
             break
-        losses.append(float(loss))
+        losses.append(loss.item())
         if step == TRIAL_STEPS or not math.isfinite(losses[-1]):
             break
         case.optimizer.zero_grad()

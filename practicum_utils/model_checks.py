@@ -295,7 +295,7 @@ def check_last_token(probe: Probe) -> Finding | None:
 
 
 def check_padding(probe: Probe) -> Finding | None:
-    """Does the answer move with the padding: its number, its content, or its absence?"""
+    """Does the answer move with the number of places of padding?"""
     leak = padding_leak(probe)
     size = max(leak.values())
     if size <= probe.tolerance:
@@ -316,14 +316,15 @@ def check_padding(probe: Probe) -> Finding | None:
 
 
 def padding_leak(probe: Probe) -> dict[str, float]:
-    """How far the answers move: with more padding, with other padding, without any."""
+    """How far the answers move: with more padding, and without any.
+
+    Other ids in place of the padding prove nothing: a model may rely on the padding's zero vector.
+    """
     rows = usable(probe).cpu()
     leak = {}
     for count in (1, 7):
         more = probe.try_to_ask(*probe.extended(count))
         leak[f"{count} more"] = 0.0 if more is None else _largest(probe.change(more), rows)
-    other = probe.sensitivity(~probe.real, tries=2)
-    leak["other content"] = 0.0 if other is None else _largest(other, rows)
     leak["without"] = _without_padding(probe, rows)
     return leak
 
