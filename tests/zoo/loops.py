@@ -23,11 +23,12 @@ class Tally:
         self.batches.append((loss.item() * len(labels), right, len(labels)))
 
     def metrics(self) -> Metrics:
+        losses, rights, counts = zip(*self.batches, strict=True)
         if "average-of-averages" in self.bugs:
-            means = [(loss / count, right / count, 1) for loss, right, count in self.batches]
-            return Metrics(*(sum(column) / len(means) for column in list(zip(*means))[:2]))
-        loss, right, count = map(sum, zip(*self.batches, strict=True))
-        return Metrics(loss / count, right / count)
+            shares = [right / count for right, count in zip(rights, counts, strict=True)]
+            means = [loss / count for loss, count in zip(losses, counts, strict=True)]
+            return Metrics(sum(means) / len(means), sum(shares) / len(shares))
+        return Metrics(sum(losses) / sum(counts), sum(rights) / sum(counts))
 
 
 def make_run_epoch(read: Callable, bugs: frozenset[str] = frozenset()) -> Callable:
