@@ -29,6 +29,7 @@ class Case:
     batches: list = field(default_factory=list)
     rows: list[Rows] = field(default_factory=list)  # the kept batches, unpacked, on the device
     labels: torch.Tensor | None = None  # of all rows read, in the loader's order
+    texts: list[torch.Tensor] = field(default_factory=list)  # token ids of all rows read
     complete: bool = False  # the loader was read to its end
     left: bool = False
     pad: int = 0
@@ -100,6 +101,7 @@ def _read(case: Case) -> None:
             case.rows.append(rows)
         if rows.labels is not None:
             labels.append(rows.labels.detach().cpu())
+        case.texts.append(rows.token_ids.detach().cpu())
         count += len(rows.token_ids)
         if count >= MOST_ROWS or time.perf_counter() - started > MOST_SECONDS:
             break

@@ -7,17 +7,17 @@ The measurements stand in ``probes``, ``trace`` and ``loop_log``, the verdicts i
 """
 
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from practicum_utils import dry_run, loop_checks, loss_checks, model_checks
 from practicum_utils.adapters import Adapter
 from practicum_utils.case import Case, read_case
 from practicum_utils.findings import LEVELS, Finding, Report
 from practicum_utils.loop_log import log_loop
+from practicum_utils.mending import without_dropout
 from practicum_utils.probes import Probe
 from practicum_utils.snapshot import Snapshot, kept
 
@@ -140,7 +140,7 @@ class Examination:
         probe = Probe(case.model, case.adapter.forward, case.chosen(), case.pad, case.left)
         if self.note(model_checks.check_repeats(probe)):
             return True
-        with without_dropout(bool(self.findings)):
+        with without_dropout() if self.findings else nullcontext():
             probe = Probe(case.model, case.adapter.forward, case.chosen(), case.pad, case.left)
             case.model.eval()
             wake(probe)
@@ -174,18 +174,6 @@ def _cleared(case: Case) -> None:
             parameter.grad = None
     for parameter in case.model.parameters():
         parameter.grad = None
-
-
-@contextmanager
-def without_dropout(wanted: bool):
-    """Switch off dropout that evaluation mode does not: the probes need the same answer twice."""
-    plain = functional.dropout
-    if wanted:
-        functional.dropout = lambda x, *args, **kwargs: x
-    try:
-        yield
-    finally:
-        functional.dropout = plain
 
 
 def wake(probe: Probe) -> None:

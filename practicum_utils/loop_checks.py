@@ -15,6 +15,7 @@ from practicum_utils.snapshot import Snapshot
 LOOP_BATCHES = 6
 LOOP_ROWS = 4
 ADAPTIVE_STEP, PLAIN_STEP = 1.5e-4, 5e-6  # median step / weight below which a step is tiny
+ADAPTIVE_SIZE = 2.5e-5  # the same for the step itself, where the weights are small too
 HUGE_STEP = 0.5
 TRIAL_STEPS = 10
 
@@ -169,7 +170,8 @@ def check_protocol(case: Case, log: LoopLog, batches: int) -> Finding | None:
     if (late := _clip_misplaced(log)) is not None:
         return Finding("clip-before-backward", "error", f"{late}; {shown}")
     empty = [i for i, e in enumerate(log.events) if e.kind == "step" and e.gradients == 0]
-    if empty and len(empty) == len(log.of("step")) and _backward_was_effective(log):
+    arrived = max((event.gradients for event in log.of("arrived")), default=0.0)
+    if empty and len(empty) == len(log.of("step")) and arrived > 0 and _backward_first(log):
         return Finding(
             "zero-grad-after-backward", "error",
             f"at each of {len(empty)} steps the gradients were all 0 or None; {shown}",
@@ -177,7 +179,7 @@ def check_protocol(case: Case, log: LoopLog, batches: int) -> Finding | None:
     return _carried_over(log, shown)
 
 
-def _backward_was_effective(log: LoopLog) -> bool:
+def _backward_first(log: LoopLog) -> bool:
     """A backward inside the step (a closure) would leave the gradients empty before it."""
     return log.kinds().find("B") < log.kinds().find("S")
 
@@ -422,7 +424,7 @@ def _right(answers, labels, threshold: float) -> torch.Tensor:
 def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
     """Is one step far too small or too large for the weights, and does another size do better?"""
     rows = pick(case.best(), 8)
-    losses, ratio, adaptive = _trial(case, rows, 1.0, snapshot)
+    losses, ratio, size, adaptive = _trial(case, rows, 1.0, snapshot)
     if not losses:
         return None
     rates = [float(group["lr"]) for group in case.optimizer.param_groups]
@@ -434,6 +436,9 @@ def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
     small = ADAPTIVE_STEP if adaptive else PLAIN_STEP
     if ratio < small:
         return _too_small(case, rows, losses, f"{evidence} (threshold {small:g})", snapshot)
+    if adaptive and size < ADAPTIVE_SIZE:
+        evidence += f", {size:.1e} in all (threshold {ADAPTIVE_SIZE:g})"
+        return _too_small(case, rows, losses, evidence, snapshot)
     if ratio > HUGE_STEP or not all(map(math.isfinite, losses)) or max(losses) > 3 * losses[0] + 1:
         return _too_large(case, rows, losses, evidence, snapshot)
     return None
@@ -477,12 +482,12 @@ def _too_large(case: Case, rows, losses, evidence: str, snapshot) -> Finding | N
 
 
 def _trial(case: Case, rows, times: float, snapshot: Snapshot):
-    """(losses, median step / weight of the first step, adaptive) of some steps on one batch."""
+    """(losses, median step / weight, median step, adaptive) of some steps on one batch."""
     snapshot.restore()
     for group in case.optimizer.param_groups:
         group["lr"] = group["lr"] * times
     parameters = [p for p in case.model.parameters() if p.requires_grad]
-    losses, ratio = [], 0.0
+    losses, ratio, size = [], 0.0, 0.0
     for step in range(TRIAL_STEPS + 1):
         loss, _ = _training_loss(case, rows)
         if loss is None or not loss.requires_grad:
@@ -495,20 +500,23 @@ def _trial(case: Case, rows, times: float, snapshot: Snapshot):
         before = [p.detach().clone() for p in parameters] if step == 0 else None
         case.optimizer.step()
         if before:
-            ratio = _median_step(parameters, before)
+            ratio, size = _median_step(parameters, before)
     adaptive = any("exp_avg_sq" in entry or "square_avg" in entry or "sum" in entry
                    for entry in case.optimizer.state.values())  # fmt: skip
     snapshot.restore()
-    return losses, ratio, adaptive
+    return losses, ratio, size, adaptive
 
 
-def _median_step(parameters, before) -> float:
-    """The median over matrices of |step| / |weight|, where a gradient arrived."""
-    ratios = []
+def _median_step(parameters, before) -> tuple[float, float]:
+    """The medians over matrices of |step| / |weight| and of |step|, where a gradient arrived."""
+    ratios, sizes = [], []
     for p, old in zip(parameters, before, strict=True):
         moved = (p.detach() - old).double().abs()
         hit = moved > 0
         if p.dim() > 1 and hit.any() and old.abs().mean() > 0:
-            ratios.append(float(moved[hit].mean() / old.double().abs().mean()))
-    return sorted(ratios)[len(ratios) // 2] if ratios else 0.0
+            sizes.append(moved[hit].mean().item())
+            ratios.append(sizes[-1] / old.double().abs().mean().item())
+    if not ratios:
+        return 0.0, 0.0
+    return sorted(ratios)[len(ratios) // 2], sorted(sizes)[len(sizes) // 2]
 

@@ -21,12 +21,14 @@ SEED = 7
 
 @dataclass
 class Event:
-    """kind: "forward", "backward", "clip", "step". gradients: the norm of what is there before it."""
+    """kind: "forward", "backward", "clip", "step".
+
+    gradients: the norm of what is there before it, for "arrived" (after a backward) also.
+    """
 
     kind: str
     gradients: float
     training: bool = False
-    parts_training: bool = False  # any dropout or normalisation in training mode
 
 
 @dataclass
@@ -41,7 +43,7 @@ class LoopLog:
 
     def kinds(self) -> str:
         """One letter for each event: F, B, C, S."""
-        return "".join(event.kind[0].upper() for event in self.events)
+        return "".join(event.kind[0].upper() for event in self.events if event.kind != "arrived")
 
     def of(self, kind: str) -> list[Event]:
         """The events of one kind."""
@@ -82,8 +84,7 @@ def _parameters(model: nn.Module, optimizer) -> list[nn.Parameter]:
 
 def _watchers(log, model, optimizer, parameters, same_noise, answers) -> list:
     def note(kind: str) -> None:
-        parts = any(part.training for part in model.modules() if _has_a_mode(part))
-        log.events.append(Event(kind, norm(parameters), model.training, parts))
+        log.events.append(Event(kind, norm(parameters), model.training))
 
     def before_forward(*_):
         note("forward")
@@ -105,17 +106,13 @@ def _watchers(log, model, optimizer, parameters, same_noise, answers) -> list:
     managers = [
         _removed(model.register_forward_pre_hook(before_forward)),
         _removed(model.register_forward_hook(after_forward)),
-        _before(torch.autograd, "backward", lambda: note("backward")),
+        _before(torch.autograd, "backward", lambda: note("backward"), lambda: note("arrived")),
         _before(clip_grad, "_get_total_norm", lambda: note("clip")),
         _before(torch.nn.utils, "clip_grad_value_", lambda: note("clip")),
     ]
     if optimizer is not None and hasattr(optimizer, "register_step_pre_hook"):
         managers.append(_removed(optimizer.register_step_pre_hook(before_step)))
     return managers
-
-
-def _has_a_mode(part: nn.Module) -> bool:
-    return isinstance(part, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm)
 
 
 @contextlib.contextmanager
@@ -127,7 +124,7 @@ def _removed(hook):
 
 
 @contextlib.contextmanager
-def _before(owner, name: str, action):
+def _before(owner, name: str, action, afterwards=lambda: None):
     plain = getattr(owner, name, None)
     if plain is None:  # another version of PyTorch
         yield
@@ -135,7 +132,9 @@ def _before(owner, name: str, action):
 
     def watched(*args, **kwargs):
         action()
-        return plain(*args, **kwargs)
+        result = plain(*args, **kwargs)
+        afterwards()
+        return result
 
     with mock.patch.object(owner, name, watched):
         yield

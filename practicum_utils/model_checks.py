@@ -3,14 +3,11 @@
 Each check takes a ``Probe`` and returns a finding or None. What it rests on is said in the finding.
 """
 
-from unittest import mock
-
 import torch
-from torch import nn
-from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from practicum_utils.findings import Finding
+from practicum_utils.mending import mended_backward_readers, watching_dropout, zero_padding_vector
 from practicum_utils.probes import SEED, Probe
 
 UNREAD = 1e-5  # a smaller change, in units of the spread, means that nothing was read
@@ -51,25 +48,13 @@ def _noise(probe: Probe, size: float) -> Finding:
 def _dropout_calls(probe: Probe) -> tuple[str, bool]:
     """What left dropout on by accident, if anything did; and whether somebody asked for it."""
     seen = []
-    plain, plain_attention = functional.dropout, functional.scaled_dot_product_attention
-
-    def dropout(x, p=0.5, training=None, inplace=False):
-        if p > 0:
-            seen.append("default" if training is None else "on" if training else "off")
-        return plain(x, p, training is None or training, inplace)
-
-    def attention(q, k, v, attn_mask=None, dropout_p=0.0, *args, **kwargs):
-        if dropout_p > 0:
-            seen.append("attention")
-        return plain_attention(q, k, v, attn_mask, dropout_p, *args, **kwargs)
-
-    with mock.patch.multiple(functional, dropout=dropout, scaled_dot_product_attention=attention):
+    with watching_dropout(seen.append):
         probe.ask()
     if "default" in seen:
         return "dropout is called without training=, so it is on", False
     if "attention" in seen and not any(part.training for part in probe.model.modules()):
         return "scaled_dot_product_attention gets a dropout_p above 0", False
-    return "", "on" in seen
+    return "", "asked" in seen
 
 
 def check_numbers(probe: Probe) -> Finding | None:
@@ -344,9 +329,10 @@ def _without_padding(probe: Probe, rows: torch.Tensor) -> float:
 
 def _name_leak(probe: Probe):
     """(bug id, what shows it); (None, "") where several would look the same."""
-    with zero_padding_vector(probe) as changed:
-        if changed and max(_fresh(probe).values()) <= probe.tolerance:
-            return "padding-vector-not-zero", "with a zero vector for the padding it is gone"
+    if tables := _padding_tables(probe):
+        with zero_padding_vector(tables, probe.pad):
+            if max(_fresh(probe).values()) <= probe.tolerance:
+                return "padding-vector-not-zero", "with a zero vector for the padding it is gone"
     shares = [float(share.max()) for share in attention_on_padding(probe)]
     if shares and max(shares) > 1e-6:
         why = f"up to {max(shares):.0%} of a row's attention is on the padding"
@@ -366,23 +352,11 @@ def _fresh(probe: Probe) -> dict[str, float]:
     return padding_leak(Probe(probe.model, probe.forward, probe.rows, probe.pad, probe.left))
 
 
-class zero_padding_vector:  # noqa: N801
-    """Inside the block the padding has a zero vector in every embedding that reads the rows."""
-
-    def __init__(self, probe: Probe):
-        self.pad, ids = probe.pad, probe.rows.token_ids
-        tables = {id(w): w for i, w in probe.trace.embedded if i.numel() == ids.numel()}
-        self.tables = [w for w in tables.values() if 0 <= self.pad < len(w) and w[self.pad].any()]
-
-    def __enter__(self) -> bool:
-        self.rows = [table[self.pad].detach().clone() for table in self.tables]
-        for table in self.tables:
-            table.detach()[self.pad] = 0
-        return bool(self.tables)
-
-    def __exit__(self, *error):
-        for table, row in zip(self.tables, self.rows, strict=True):
-            table.detach()[self.pad] = row
+def _padding_tables(probe: Probe) -> list[torch.Tensor]:
+    """The embeddings that read the rows and give the padding a vector that is not zero."""
+    ids = probe.rows.token_ids
+    tables = {id(w): w for i, w in probe.trace.embedded if i.numel() == ids.numel()}
+    return [w for w in tables.values() if 0 <= probe.pad < len(w) and w[probe.pad].any()]
 
 
 def _embedded_padding(probe: Probe) -> torch.Tensor:
@@ -408,64 +382,18 @@ def _masked_afterwards(probe: Probe) -> bool:
 
 
 def _name_rnn_leak(probe: Probe):
-    """An unpacked RNN reads the padding: does its backward reader, or is its end used?"""
+    """An unpacked RNN reads the padding: is it gone when backward readers skip what comes first?"""
     B, T = probe.real.shape
     calls = [call for call in probe.trace.rnns
              if isinstance(call.x, torch.Tensor) and call.x.dim() == 3 and T in call.x.shape[:2]]  # fmt: skip
     if not calls or any(_reduces_padding(probe, kind) for kind in ("mean", "max")):
         return None
-    if any(call.rnn.bidirectional for call in calls):
-        with packed_rnns(probe, backward_only=True):
-            if max(_fresh(probe).values()) <= probe.tolerance:
-                return "backward-reads-padding", (
-                    "it is gone when the backward reader starts at each row's last word"
-                )
-    return "last-step-is-padding", f"the RNN reads all {T} places, and its end decides"
-
-
-class packed_rnns:  # noqa: N801
-    """Inside the block the backward half of every bidirectional RNN starts at the last word."""
-
-    def __init__(self, probe: Probe, backward_only: bool):
-        self.probe = probe
-        self.hooks = []
-
-    def __enter__(self):
-        for part in self.probe.model.modules():
-            if isinstance(part, nn.RNNBase) and part.bidirectional:
-                self.hooks.append(part.register_forward_hook(self._mend))
-        self.busy = False
-
-    def __exit__(self, *error):
-        for hook in self.hooks:
-            hook.remove()
-
-    def _mend(self, rnn, args, out):
-        x = args[0]
-        if self.busy or not isinstance(x, torch.Tensor) or x.dim() != 3:
-            return None
-        lengths = self._lengths(x, rnn.batch_first)
-        if lengths is None:
-            return None
-        self.busy = True
-        try:
-            packed = nn.utils.rnn.pack_padded_sequence(x, lengths, rnn.batch_first, False)
-            states, last = rnn(packed)
-            width = x.shape[1 if rnn.batch_first else 0]
-            states, _ = nn.utils.rnn.pad_packed_sequence(
-                states, rnn.batch_first, total_length=width
+    with mended_backward_readers(probe.model):
+        if max(_fresh(probe).values()) <= probe.tolerance:
+            return "backward-reads-padding", (
+                "it is gone when the backward reader starts at each row's last word"
             )
-        finally:
-            self.busy = False
-        H = states.shape[2] // 2
-        return torch.cat([out[0][..., :H], states[..., H:]], dim=2), out[1]
-
-    def _lengths(self, x, batch_first):
-        """The lengths of these rows, which may be one of the rows alone."""
-        rows = x.shape[0 if batch_first else 1]
-        width = x.shape[1 if batch_first else 0]
-        lengths = self.probe.rows.lengths.cpu().clamp(min=1)
-        return lengths if rows == len(lengths) else torch.full((rows,), width)
+    return "last-step-is-padding", f"the RNN reads all {T} places, and its end decides"
 
 
 def _reduces_padding(probe: Probe, kind: str) -> tuple[int, ...] | None:

@@ -34,6 +34,16 @@ def watching_linears():
         yield calls
 
 
+def _made_one_by_one(before: torch.Tensor, logits: torch.Tensor) -> bool:
+    """Are the logits a rising function of these numbers, each of its own (and not the same)?
+
+    A model may sort its rows inside; then the two do not stand in the same order.
+    """
+    before, logits = before.flatten().double(), logits.flatten().double()
+    order = before.argsort()
+    return bool((logits[order].diff() >= 0).all()) and not torch.equal(before, logits)
+
+
 class Probe:
     """A model and a few rows to ask it about.
 
@@ -56,9 +66,10 @@ class Probe:
         torch.manual_seed(seed)
         with torch.no_grad(), watching_linears() as calls:
             logits = logits_of(self.forward(self.model, ids, lengths))
+        head = head_of(calls, logits)
         if not hasattr(self, "has_head"):
-            self.has_head = head_of(calls, logits) is not None
-        parts = [logits, head_of(calls, logits).out] if self.has_head else [logits]
+            self.has_head = head is not None and _made_one_by_one(head.out, logits)
+        parts = [logits, head.out] if self.has_head else [logits]
         return torch.cat([part.reshape(len(ids), -1).double() for part in parts], dim=1)
 
     def try_to_ask(self, *args, **kwargs) -> torch.Tensor | None:
@@ -112,13 +123,21 @@ class Probe:
     @cached_property
     def floor(self) -> torch.Tensor:
         """(K,) answers that spread less than this cannot be told from rounding."""
-        size = self.base.nan_to_num().abs().amax(dim=0)
-        return size * (5e-2 if self.coarse else 1e-4) + 1e-12
+        return self._size * (5e-2 if self.coarse else 1e-4) + 1e-12
 
-    @property
+    @cached_property
     def tolerance(self) -> float:
-        """A change above this is not rounding."""
-        return 0.5 if self.coarse else 0.03
+        """A change above this, in units of the spread, is not rounding."""
+        known = self.spread > self.floor
+        if not known.any():
+            return 1.0
+        relative = float((self._size / self.spread.clamp(min=1e-300))[known].max())
+        rounding, least = (0.04, 0.1) if self.coarse else (6e-6, 1e-3)
+        return round(max(least, rounding * relative), 4)
+
+    @cached_property
+    def _size(self) -> torch.Tensor:
+        return self.base.nan_to_num(posinf=0, neginf=0).abs().amax(dim=0)
 
     # The rows, changed.
 
