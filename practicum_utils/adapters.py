@@ -86,7 +86,9 @@ def _unpack_table(batch) -> Rows:
 
 def _rows(ids, lengths, labels) -> Rows:
     if not isinstance(ids, torch.Tensor) or ids.dim() < 2 or not len(ids):
-        raise TypeError(f"Token ids of the shape (B, T) are expected; got {_describe(ids)}. {HOW_TO}")
+        raise TypeError(
+            f"Token ids of the shape (B, T) are expected; got {_describe(ids)}. {HOW_TO}"
+        )
     if lengths is None:
         lengths = _guess_lengths(ids)
     labels = labels if labels is None else torch.as_tensor(labels)

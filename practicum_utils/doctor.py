@@ -144,9 +144,7 @@ class Examination:
             probe = Probe(case.model, case.adapter.forward, case.chosen(), case.pad, case.left)
             case.model.eval()
             wake(probe)
-            return self.first(
-                [lambda n=name: getattr(model_checks, n)(probe) for name in MODEL]
-            )
+            return self.first([lambda n=name: getattr(model_checks, n)(probe) for name in MODEL])
 
     def head(self) -> bool:
         if self.case.loss_fn is None or self.case.labels is None:

@@ -18,7 +18,9 @@ class Places:
     """Which layers are at work, to say where an exception came from."""
 
     def __init__(self, model: nn.Module):
-        self.names = {id(part): name or type(model).__name__ for name, part in model.named_modules()}
+        self.names = {
+            id(part): name or type(model).__name__ for name, part in model.named_modules()
+        }
         self.stack: list[tuple[nn.Module, list]] = []
 
     def __enter__(self):

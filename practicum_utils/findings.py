@@ -126,9 +126,7 @@ class Report:
 
 
 def _card(finding: Finding) -> str:
-    rows = "".join(
-        f"<br><b>{escape(name)}:</b> {escape(text)}" for name, text in finding.lines()
-    )
+    rows = "".join(f"<br><b>{escape(name)}:</b> {escape(text)}" for name, text in finding.lines())
     head = f"<b>{finding.level}: {escape(finding.title)}</b> [{escape(finding.bug_id)}]"
     return _box(COLOURS[finding.level], head + rows)
 

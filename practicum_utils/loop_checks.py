@@ -80,7 +80,11 @@ def looks_fresh(model: nn.Module, name: str) -> bool:
     if weight.numel() < 64:
         # Too few numbers to judge: ask the largest weight of the same layer, if there is one.
         others = [n for n, p in _owner(model, name).named_parameters() if p.numel() >= 64]
-        return looks_fresh(model, f"{name.rpartition('.')[0]}.{others[0]}".lstrip(".")) if others else True
+        return (
+            looks_fresh(model, f"{name.rpartition('.')[0]}.{others[0]}".lstrip("."))
+            if others
+            else True
+        )
     centred = weight - weight.mean()
     kurtosis = float((centred**4).mean() / (centred**2).mean().clamp(min=1e-30) ** 2)
     error = math.sqrt(24 / len(weight))
@@ -126,7 +130,9 @@ def _matters(case: Case, parameter: nn.Parameter) -> bool:
     def ask():
         torch.manual_seed(0)
         with torch.no_grad():
-            return logits_of(case.adapter.forward(case.model, rows.token_ids, rows.lengths)).double()
+            return logits_of(
+                case.adapter.forward(case.model, rows.token_ids, rows.lengths)
+            ).double()
 
     before, kept = ask(), parameter.detach().clone()
     with torch.no_grad():
@@ -519,4 +525,3 @@ def _median_step(parameters, before) -> tuple[float, float]:
     if not ratios:
         return 0.0, 0.0
     return sorted(ratios)[len(ratios) // 2], sorted(sizes)[len(sizes) // 2]
-

@@ -56,7 +56,9 @@ def norm(parameters: list) -> float:
     return float(torch.stack(sizes).norm()) if sizes else 0.0
 
 
-def log_loop(run_epoch, model, batches, loss_fn, optimizer, same_noise=False, answers=None) -> LoopLog:
+def log_loop(
+    run_epoch, model, batches, loss_fn, optimizer, same_noise=False, answers=None
+) -> LoopLog:
     """Run the loop on these batches and return what happened.
 
     optimizer: None for an evaluation.  same_noise: the same random numbers before each forward.

@@ -113,7 +113,12 @@ def _sorted(case: Case, labels: torch.Tensor, values: torch.Tensor) -> Finding |
 def check_label_shape(case: Case) -> Finding | None:
     """Does the loss pair each logit with its own label?"""
     logits, rows = model_logits(case)
-    if logits is None or rows.labels is None or len(logits) < 3 or not rows.labels.is_floating_point():
+    if (
+        logits is None
+        or rows.labels is None
+        or len(logits) < 3
+        or not rows.labels.is_floating_point()
+    ):
         return None
     if logits.shape == rows.labels.shape:
         return None
@@ -201,7 +206,9 @@ def check_pad_is_a_word(case: Case) -> Finding | None:
 
 def check_unknown(case: Case) -> Finding | None:
     """Is one id nearly everything?"""
-    parts = [ids[_within(ids, lengths, case.left)] for ids, lengths, _ in case.rows if ids.dim() == 2]
+    parts = [
+        ids[_within(ids, lengths, case.left)] for ids, lengths, _ in case.rows if ids.dim() == 2
+    ]
     words = torch.cat(parts).long() if parts else torch.empty(0)
     words = words[words != case.pad]
     if len(words) < 200:
@@ -281,7 +288,12 @@ def right_answers(logits: torch.Tensor, labels: torch.Tensor, far: float) -> tor
     """Answers of the logits' shape that are right by ``far`` (wrong, if it is negative)."""
     if logits.numel() == len(labels):
         return ((2.0 * labels.reshape(logits.shape).to(torch.float32) - 1) * far).to(logits)
-    if logits.dim() == 2 and labels.dim() == 1 and int(labels.max()) < logits.shape[1] and labels.min() >= 0:
+    if (
+        logits.dim() == 2
+        and labels.dim() == 1
+        and int(labels.max()) < logits.shape[1]
+        and labels.min() >= 0
+    ):
         chosen = functional.one_hot(labels.long(), logits.shape[1])
         return ((2.0 * chosen - 1) * far).to(logits)
     return None

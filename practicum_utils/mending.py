@@ -98,11 +98,12 @@ def zero_padding_vector(tables: list[torch.Tensor], pad: int) -> Iterator[None]:
 
 
 @contextmanager
-def mended_backward_readers(model: nn.Module) -> Iterator[None]:
+def mended_backward_readers(fillers: dict[nn.RNNBase, torch.Tensor]) -> Iterator[None]:
     """RNNs that read a row from its end skip the padding they would meet first.
 
+    fillers: for each RNN the vector (E,) that it gets at the places of padding.
     The backward half of a bidirectional RNN starts at each row's last word; a one-way RNN on rows
-    that were turned around (so that equal vectors lead) starts behind these.
+    that were turned around (so that padding leads) starts behind it.
     """
     busy = []
 
@@ -112,12 +113,11 @@ def mended_backward_readers(model: nn.Module) -> Iterator[None]:
             return None
         busy.append(rnn)
         try:
-            return _mended(rnn, x, out)
+            return _mended(rnn, x, out, fillers[rnn])
         finally:
             busy.pop()
 
-    layers = [part for part in model.modules() if isinstance(part, nn.RNNBase)]
-    hooks = [layer.register_forward_hook(mend) for layer in layers]
+    hooks = [rnn.register_forward_hook(mend) for rnn in fillers]
     try:
         yield
     finally:
@@ -125,38 +125,38 @@ def mended_backward_readers(model: nn.Module) -> Iterator[None]:
             hook.remove()
 
 
-def _mended(rnn: nn.RNNBase, x: torch.Tensor, out):
+def _mended(rnn: nn.RNNBase, x: torch.Tensor, out, filler: torch.Tensor):
     rows = x if rnn.batch_first else x.transpose(0, 1)  # (B, T, E)
     T = rows.shape[1]
     if rnn.bidirectional:
-        lengths = T - _run_of_equals(rows.flip(1))
-        packed = pack_padded_sequence(rows, lengths.cpu(), True, False)
-        states, last = _run_batch_first(rnn, packed, T)
+        states, last = _run_packed(rnn, rows, T - _leading(rows.flip(1), filler))
         H = states.shape[2] // 2
         plain = out[0] if rnn.batch_first else out[0].transpose(0, 1)
-        states = torch.cat([plain[..., :H], states[..., H:]], dim=2)
-        return (states if rnn.batch_first else states.transpose(0, 1)), out[1]
-    lead = _run_of_equals(rows)
-    places = (torch.arange(T, device=x.device) + lead.unsqueeze(1)) % T
-    moved = rows.gather(1, places.unsqueeze(2).expand_as(rows))
-    packed = pack_padded_sequence(moved, (T - lead).cpu(), True, False)
-    states, last = _run_batch_first(rnn, packed, T)
-    back = (torch.arange(T, device=x.device) - lead.unsqueeze(1)) % T
-    states = states.gather(1, back.unsqueeze(2).expand_as(states))
+        states, last = torch.cat([plain[..., :H], states[..., H:]], dim=2), out[1]
+    else:
+        lead = _leading(rows, filler)
+        states, last = _run_packed(rnn, _rolled(rows, lead), T - lead)
+        states = _rolled(states, -lead)
     return (states if rnn.batch_first else states.transpose(0, 1)), last
 
 
-def _run_batch_first(rnn: nn.RNNBase, packed, T: int):
+def _run_packed(rnn: nn.RNNBase, rows: torch.Tensor, lengths: torch.Tensor):
+    """The RNN on the first ``lengths`` vectors of each row: states (B, T, H), zeros behind."""
+    if not rnn.batch_first:
+        rows = rows.transpose(0, 1)
+    packed = pack_padded_sequence(rows, lengths.cpu(), rnn.batch_first, enforce_sorted=False)
     states, last = rnn(packed)
+    T = rows.shape[1 if rnn.batch_first else 0]
     return pad_packed_sequence(states, batch_first=True, total_length=T)[0], last
 
 
-def _run_of_equals(rows: torch.Tensor) -> torch.Tensor:
-    """(B,) how many vectors at the start equal that of the row with the longest such run."""
-    same = (rows == rows[:, :1]).all(dim=2).long().cumprod(dim=1).sum(dim=1)  # (B,)
-    same = same.where(same > 1, torch.zeros_like(same))
-    if not same.any():
-        return same
-    filler = rows[same.argmax(), 0]
-    lead = (rows == filler).all(dim=2).long().cumprod(dim=1).sum(dim=1)
-    return lead.clamp(max=rows.shape[1] - 1)
+def _rolled(rows: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """Each row (T, E) turned to the left by its own number of steps."""
+    places = torch.arange(rows.shape[1], device=rows.device) + steps.unsqueeze(1)
+    return rows.gather(1, (places % rows.shape[1]).unsqueeze(2).expand_as(rows))
+
+
+def _leading(rows: torch.Tensor, filler: torch.Tensor) -> torch.Tensor:
+    """(B,) how many vectors at the start of each row are the filler; at least one is not."""
+    same = (rows - filler).abs().amax(dim=2) < 1e-6
+    return same.long().cumprod(dim=1).sum(dim=1).clamp(max=rows.shape[1] - 1)

@@ -150,7 +150,10 @@ def _name_mixing(probe: Probe, words: float, lengths: float, places: float):
     B, T = probe.real.shape
     for call in trace.rnns:
         if (axis := _wrong_axis(call.rnn.batch_first, call.x, B)) is not None:
-            return "batch-first-lstm", f"the RNN got {axis}, with batch_first={call.rnn.batch_first}"
+            return (
+                "batch-first-lstm",
+                f"the RNN got {axis}, with batch_first={call.rnn.batch_first}",
+            )
     for layer, shape in trace.attentions:
         if len(shape) == 3 and shape[0 if not layer.batch_first else 1] == B and B != T:
             return "batch-first-attention", (
@@ -388,12 +391,25 @@ def _name_rnn_leak(probe: Probe):
              if isinstance(call.x, torch.Tensor) and call.x.dim() == 3 and T in call.x.shape[:2]]  # fmt: skip
     if not calls or any(_reduces_padding(probe, kind) for kind in ("mean", "max")):
         return None
-    with mended_backward_readers(probe.model):
+    with mended_backward_readers(_fillers(probe, calls)):
         if max(_fresh(probe).values()) <= probe.tolerance:
             return "backward-reads-padding", (
                 "it is gone when the backward reader starts at each row's last word"
             )
     return "last-step-is-padding", f"the RNN reads all {T} places, and its end decides"
+
+
+def _fillers(probe: Probe, calls) -> dict:
+    """For each RNN the vector that it gets at the padding, on whichever side that stands."""
+    fillers = {}
+    for call in calls:
+        x = (call.x if call.rnn.batch_first else call.x.transpose(0, 1)).detach()
+        for rows in (x, x.flip(1)):
+            if rows.shape[:2] == probe.real.shape:
+                values = rows[~probe.real]
+                if len(values) and bool((values == values[0]).all()):
+                    fillers[call.rnn] = values[0]
+    return fillers
 
 
 def _reduces_padding(probe: Probe, kind: str) -> tuple[int, ...] | None:
@@ -402,9 +418,11 @@ def _reduces_padding(probe: Probe, kind: str) -> tuple[int, ...] | None:
     for call in probe.trace.reductions:
         if call.kind != kind or not any(call.x.shape[d] == T for d in call.dims):
             continue
-        if call.x.dim() < 2 or call.x.shape[0] != B and B not in call.x.shape:
+        if call.x.dim() < 2 or (call.x.shape[0] != B and B not in call.x.shape):
             continue
-        if kind in ("sum", "max") and _blank_on_padding(probe, call, 0.0 if kind == "sum" else None):
+        if kind in ("sum", "max") and _blank_on_padding(
+            probe, call, 0.0 if kind == "sum" else None
+        ):
             continue
         return tuple(call.x.shape)
     return None
@@ -427,7 +445,9 @@ def _blank_on_padding(probe: Probe, call, value: float | None) -> bool:
 def check_order(probe: Probe) -> Finding | None:
     """Self-attention whose answer does not depend on the order of the words."""
     T = probe.real.shape[1]
-    looks = [call for call in probe.trace.softmaxes if call.x.dim() > 2 and call.x.shape[-2:] == (T, T)]
+    looks = [
+        call for call in probe.trace.softmaxes if call.x.dim() > 2 and call.x.shape[-2:] == (T, T)
+    ]
     rows = usable(probe) & (probe.rows.lengths >= 4)
     if not looks or not rows.any() or T < 4:
         return None
