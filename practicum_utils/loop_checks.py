@@ -229,7 +229,9 @@ def _carried_over(log: LoopLog, shown: str) -> Finding | None:
 def check_direction(case: Case, log: LoopLog, batch, snapshot: Snapshot) -> Finding | None:
     """Does the loop go downhill on the loss it was given?"""
     snapshot.restore()
-    held = [p for group in case.optimizer.param_groups for p in group["params"]]
+    everything = [p for group in case.optimizer.param_groups for p in group["params"]]
+    held = [p for p in everything if p.requires_grad]
+    theirs = [g for g, p in zip(log.first_step, everything, strict=False) if p.requires_grad]
     rows = case.adapter.unpack(batch)
     rows = type(case.rows[0])(*(part if part is None else part.to(case.device) for part in rows))
     torch.manual_seed(7)
@@ -239,7 +241,7 @@ def check_direction(case: Case, log: LoopLog, batch, snapshot: Snapshot) -> Find
         return None
     mine = torch.autograd.grad(loss, held, allow_unused=True)
     pairs = [(a.double().flatten(), b.double().flatten())
-             for a, b in zip(mine, log.first_step, strict=True) if a is not None and b is not None]  # fmt: skip
+             for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None]  # fmt: skip
     snapshot.restore()
     if not pairs:
         return None
@@ -451,7 +453,7 @@ def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
 
 
 def _too_small(case: Case, rows, losses, evidence: str, snapshot) -> Finding | None:
-    trials = {m: _trial(case, rows, m, snapshot)[0] for m in (10.0, 100.0, 1000.0)}
+    trials = {m: _trial(case, rows, m, snapshot)[0] for m in (10.0, 100.0, 1e3, 1e4)}
     falls = {m: losses[0] - min(t) for m, t in trials.items() if all(map(math.isfinite, t))}
     own, best = losses[0] - losses[-1], max(falls, key=falls.get, default=None)
     if best is None or falls[best] < max(0.02, 5 * own):
