@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 import torch
-from zoo import COLUMNS, NOT_PLANTED, OPTIMIZERS, applies, build
+from zoo import CLEAN, COLUMNS, NOT_PLANTED, OPTIMIZERS, applies, build
 from zoo.program import HF_ADAPTER
 from zoo.readers import E, H
 from zoo.reviews import VOCAB_SIZE
@@ -170,3 +170,20 @@ def test_two_evaluations_differ_where_dropout_is_left_on(bug, column):
         program.train(1)
         pieces = program.model, list(program.loader), program.loss_fn
         assert (program.run_epoch(*pieces) == program.run_epoch(*pieces)) == (planted is None)
+
+
+def test_the_controls_are_of_many_kinds():
+    assert len([name for name in CLEAN if ", " not in name]) >= 25
+    assert len(CLEAN) * 5 >= 200  # runs, at five seeds
+
+
+@pytest.mark.parametrize("name", [name for name in CLEAN if ", " not in name])
+def test_a_control_learns_and_answers_alike_when_asked_twice(name):
+    program = CLEAN[name]()
+    first, *_, last = program.train(12)
+    assert (
+        last.loss < 0.9 * first.loss or first.loss < 0.1
+    )  # already trained ones have no way to go
+    pieces = program.model, list(program.loader), program.loss_fn
+    by_design = name == "monte_carlo_dropout"
+    assert (program.run_epoch(*pieces) == program.run_epoch(*pieces)) != by_design

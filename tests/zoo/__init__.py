@@ -5,6 +5,7 @@ is the training loop, ``program`` puts them together, ``controls`` holds correct
 other kinds. Tests and ``benchmarks/doctor_matrix.py`` examine them.
 """
 
+from zoo.controls import CLEAN
 from zoo.program import COLUMNS, NOT_PLANTED, OPTIMIZERS, Program, applies, build
 
-__all__ = ["COLUMNS", "NOT_PLANTED", "OPTIMIZERS", "Program", "applies", "build"]
+__all__ = ["CLEAN", "COLUMNS", "NOT_PLANTED", "OPTIMIZERS", "Program", "applies", "build"]
