@@ -184,6 +184,7 @@ def _bag_of_words(case: Case, y: torch.Tensor) -> float:
 def check_pad_is_a_word(case: Case) -> Finding | None:
     """Does the id of the padding stand inside the texts?"""
     inside = total = rows_hit = padding = 0
+    distinct = len(torch.cat([ids.flatten() for ids in case.texts]).unique())
     for ids, lengths, _ in case.rows:
         if ids.dim() != 2 or case.left:
             return None
@@ -194,14 +195,16 @@ def check_pad_is_a_word(case: Case) -> Finding | None:
         real = places < torch.minimum(lengths, last).unsqueeze(1)
         padding += int((places >= lengths.unsqueeze(1)).sum())
         hit = real & ~is_word
-        inside, total, rows_hit = inside + int(hit.sum()), total + int(real.sum()), rows_hit + int(
-            hit.any(dim=1).sum())  # fmt: skip
+        inside, total = inside + int(hit.sum()), total + int(real.sum())
+        rows_hit += int(hit.any(dim=1).sum())
     if not padding or not total or inside < 3 or inside < 0.004 * total:
         return None
+    # Ids drawn evenly, as in a toy, hit the padding now and then; words that start at its id often.
+    threshold = max(0.01, 2 / distinct)
     return Finding(
-        "pad-is-a-word", "error",
+        "pad-is-a-word", "error" if inside > threshold * total else "info",
         f"the padding has the id {case.pad}, and so have {inside} of {total} tokens inside the "
-        f"texts, in {rows_hit} rows (threshold 0.4%)",
+        f"texts, in {rows_hit} rows (threshold {threshold:.1%})",
     )  # fmt: skip
 
 
