@@ -42,8 +42,9 @@ def check_label_set(case: Case) -> Finding | None:
     for value in values.tolist():
         lowest = lowest_loss(case, value)
         if lowest is not None and lowest < -1:
+            fault = "loss" if 0 <= float(values.min()) and float(values.max()) <= 1 else "labels"
             return Finding(
-                "labels", "error", exact=False,
+                fault, "error", exact=False,
                 evidence=f"the labels are {shown}; with a label of {value:g} the loss can fall to "
                 f"{lowest:.0f} (threshold: never below 0)",
             )  # fmt: skip
@@ -369,6 +370,10 @@ def check_head_range(case: Case) -> Finding | None:
     if None in stopped or None in free:
         return None
     stops, reaches = sum(stopped) / len(stopped), sum(free) / len(free)
+    if stops < -1:
+        return Finding("loss", "error", exact=False, evidence=(
+            f"right answers, pushed out by {FAR:g}, cost {stops:.1f} (threshold: never below 0)"),
+            cause="NLLLoss without log_softmax, or a loss that is not a loss")  # fmt: skip
     if stops < FLOOR or stops - reaches < FLOOR:
         return None
     return _name_range(
