@@ -494,14 +494,17 @@ def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
 
 
 def _too_small(case: Case, rows, losses, evidence: str, snapshot) -> Finding | None:
-    trials = {m: _trial(case, rows, m, snapshot)[0] for m in (10.0, 100.0, 1e3, 1e4)}
-    falls = {m: losses[0] - min(t) for m, t in trials.items() if all(map(math.isfinite, t))}
-    own, best = losses[0] - losses[-1], max(falls, key=falls.get, default=None)
-    if best is None or falls[best] < max(0.02, 5 * own):
+    own, fall = losses[0] - losses[-1], 0.0
+    for best in (10, 100, 1_000, 10_000):
+        trial = _trial(case, rows, best, snapshot)[0]
+        fall = losses[0] - min(trial) if all(map(math.isfinite, trial)) else 0.0
+        if fall >= max(0.02, 5 * own):
+            break
+    else:
         return None
     text = (
-        f"{evidence}; in {len(losses) - 1} steps the loss falls by {own:.4f}, with {best:g} times "
-        f"the rate by {falls[best]:.4f} (threshold 5 times as much)"
+        f"{evidence}; in {len(losses) - 1} steps the loss falls by {own:.4f}, with {best:,} times "
+        f"the rate by {fall:.4f} (threshold 5 times as much)"
     )
     if trained_before(case):
         return Finding("tiny-learning-rate", "info", f"{text}; usual for weights already trained")

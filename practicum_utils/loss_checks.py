@@ -160,23 +160,24 @@ def check_words_and_labels(case: Case) -> Finding | None:
 
 def _bag_of_words(case: Case, y: torch.Tensor) -> float:
     """The accuracy of naive Bayes on rows it has not seen, each fifth of them in turn."""
-    size = max(int(ids.max()) for ids in case.texts) + 1
-    bags = torch.cat([
-        torch.zeros(len(ids), size).scatter_(1, ids.long(), 1.0) for ids in case.texts
-    ])  # fmt: skip
-    bags[:, case.pad] = 0
+    rows = [row[row != case.pad].long() for ids in case.texts for row in ids]
+    size = max(int(row.max()) for row in rows if len(row)) + 1
     draw = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
     right = 0
     for fold in draw.chunk(5):
-        known = torch.ones(len(y), dtype=torch.bool)
-        known[fold] = False
-        ones, zeros = (bags[known & (y == one)] for one in (True, False))
-        weights = ((ones.sum(0) + 1) / (len(ones) + 2)).log() - (
-            (zeros.sum(0) + 1) / (len(zeros) + 2)
-        ).log()
-        middle = (bags[known] @ weights).median()
-        right += int(((bags[fold] @ weights > middle) == y[fold]).sum())
+        unseen = torch.zeros(len(y), dtype=torch.bool)
+        unseen[fold] = True
+        shares = [_word_shares(rows, ~unseen & (y == one), size) for one in (True, False)]
+        weights = shares[0].log() - shares[1].log()
+        scores = torch.stack([weights[row].sum() for row in rows])
+        right += int(((scores > scores[~unseen].median()) == y)[unseen].sum())
     return right / len(y)
+
+
+def _word_shares(rows: list[torch.Tensor], chosen: torch.Tensor, size: int) -> torch.Tensor:
+    words = torch.cat([rows[i] for i in torch.nonzero(chosen).flatten().tolist()])
+    counts = torch.bincount(words, minlength=size).double() + 1
+    return counts / counts.sum()
 
 
 # Token ids
