@@ -1,4 +1,4 @@
-"""What the doctor was given, read once: the batches, the labels in their order, rows to ask about."""
+"""What the doctor was given, read once: batches, labels in their order, rows to ask about."""
 
 import time
 from collections.abc import Callable
@@ -74,8 +74,6 @@ def few_rows(batch, rows: Rows, count: int):
 
 def read_case(model, loader, loss_fn, optimizer, run_epoch, adapter: Adapter | None) -> Case:
     """Read the loader; TypeError or ValueError, each one sentence, for what cannot be read."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}; pass the nn.Module itself.")
     if iter(loader) is loader:
         raise TypeError(
             "loader is an iterator, which can be read only once; pass the DataLoader or a list of "
