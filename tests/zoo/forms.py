@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils import clip_grad_value_
+from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.optim.lr_scheduler import StepLR
 
@@ -430,10 +430,10 @@ def scheduler_steps_alone(seed):
 
 
 @form("clip-before-backward")
-def values_clipped_too_early(seed):
+def clipped_on_one_line_too_early(seed):
     def update(model, loss, optimizer, step):
-        optimizer.zero_grad()
-        clip_grad_value_(model.parameters(), 0.5)
+        optimizer.zero_grad(set_to_none=False)
+        clip_grad_norm_(model.parameters(), 0.5)
         loss.backward()
         optimizer.step()
 
