@@ -116,18 +116,18 @@ class Examination:
         case, snapshot = self.case, self.snapshot
         self.checked.append("the training loop")
         batches = loop_checks.loop_batches(case)
-        if isinstance(loaded := _cleared(case), Finding):
-            return self.note(loaded)
+        clear(case)
         case.model.train()
         log = log_loop(case.run_epoch, case.model, batches, case.loss_fn, case.optimizer)
         snapshot.restore()
         if log.error is not None:
-            return self.note(dry_run.explain_loop(log.error))
+            return self.note(dry_run.explain_loop(log.error, loop_checks.runs_twice(case)))
         if "S" not in log.kinds() and "B" in log.kinds():  # perhaps it accumulates over many
             log = log_loop(case.run_epoch, case.model, batches * 6, case.loss_fn, case.optimizer)
             snapshot.restore()
         return self.first([
             lambda: loop_checks.check_protocol(case, log, len(batches)),
+            lambda: loop_checks.check_arrival(case, log, batches[0], snapshot),
             lambda: loop_checks.check_direction(case, log, batches[0], snapshot),
             lambda: loop_checks.check_modes(case, snapshot),
             lambda: loop_checks.check_metric(case, snapshot),
@@ -165,7 +165,7 @@ class Examination:
         return found
 
 
-def _cleared(case: Case) -> None:
+def clear(case: Case) -> None:
     """Start without gradients, whatever the last cell left."""
     for group in case.optimizer.param_groups:
         for parameter in group["params"]:

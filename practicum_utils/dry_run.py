@@ -151,12 +151,16 @@ def _explain_loss(error: Exception, logits, labels) -> Finding:
     return Finding("labels", "error", evidence, exact=False)
 
 
-def explain_loop(error: Exception) -> Finding:
+def explain_loop(error: Exception, model_runs_twice: bool) -> Finding:
     """A finding from an exception in the learner's own loop, whose parts ran by themselves."""
     message = _one_line(error)
     evidence = f"run_epoch raised {type(error).__name__}: {message} ({_place(error)})"
     if _mentions(message, "backward through the graph a second time", "Expected hidden"):
-        return Finding("state-carried-over", "error", evidence)
+        if not model_runs_twice:
+            return Finding("state-carried-over", "error", evidence)
+        return Finding("loop", "error", evidence, exact=False,
+                       cause="the losses of earlier batches are added up and differentiated again",
+                       fix="differentiate each batch's own loss; add up loss.item()")  # fmt: skip
     if _mentions(message, "does not require grad"):
         return Finding("graph", "error", evidence, exact=False)
     return Finding("raises", "error", evidence, exact=False)

@@ -42,8 +42,9 @@ def check_label_set(case: Case) -> Finding | None:
     for value in values.tolist():
         lowest = lowest_loss(case, value)
         if lowest is not None and lowest < -1:
+            fault = "loss" if 0 <= float(values.min()) and float(values.max()) <= 1 else "labels"
             return Finding(
-                "labels", "error", exact=False,
+                fault, "error", exact=False,
                 evidence=f"the labels are {shown}; with a label of {value:g} the loss can fall to "
                 f"{lowest:.0f} (threshold: never below 0)",
             )  # fmt: skip
@@ -159,23 +160,24 @@ def check_words_and_labels(case: Case) -> Finding | None:
 
 def _bag_of_words(case: Case, y: torch.Tensor) -> float:
     """The accuracy of naive Bayes on rows it has not seen, each fifth of them in turn."""
-    size = max(int(ids.max()) for ids in case.texts) + 1
-    bags = torch.cat([
-        torch.zeros(len(ids), size).scatter_(1, ids.long(), 1.0) for ids in case.texts
-    ])  # fmt: skip
-    bags[:, case.pad] = 0
+    rows = [row[row != case.pad].long() for ids in case.texts for row in ids]
+    size = max(int(row.max()) for row in rows if len(row)) + 1
     draw = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
     right = 0
     for fold in draw.chunk(5):
-        known = torch.ones(len(y), dtype=torch.bool)
-        known[fold] = False
-        ones, zeros = (bags[known & (y == one)] for one in (True, False))
-        weights = ((ones.sum(0) + 1) / (len(ones) + 2)).log() - (
-            (zeros.sum(0) + 1) / (len(zeros) + 2)
-        ).log()
-        middle = (bags[known] @ weights).median()
-        right += int(((bags[fold] @ weights > middle) == y[fold]).sum())
+        unseen = torch.zeros(len(y), dtype=torch.bool)
+        unseen[fold] = True
+        shares = [_word_shares(rows, ~unseen & (y == one), size) for one in (True, False)]
+        weights = shares[0].log() - shares[1].log()
+        scores = torch.stack([weights[row].sum() for row in rows])
+        right += int(((scores > scores[~unseen].median()) == y)[unseen].sum())
     return right / len(y)
+
+
+def _word_shares(rows: list[torch.Tensor], chosen: torch.Tensor, size: int) -> torch.Tensor:
+    words = torch.cat([rows[i] for i in torch.nonzero(chosen).flatten().tolist()])
+    counts = torch.bincount(words, minlength=size).double() + 1
+    return counts / counts.sum()
 
 
 # Token ids
@@ -184,6 +186,7 @@ def _bag_of_words(case: Case, y: torch.Tensor) -> float:
 def check_pad_is_a_word(case: Case) -> Finding | None:
     """Does the id of the padding stand inside the texts?"""
     inside = total = rows_hit = padding = 0
+    distinct = len(torch.cat([ids.flatten() for ids in case.texts]).unique())
     for ids, lengths, _ in case.rows:
         if ids.dim() != 2 or case.left:
             return None
@@ -194,14 +197,16 @@ def check_pad_is_a_word(case: Case) -> Finding | None:
         real = places < torch.minimum(lengths, last).unsqueeze(1)
         padding += int((places >= lengths.unsqueeze(1)).sum())
         hit = real & ~is_word
-        inside, total, rows_hit = inside + int(hit.sum()), total + int(real.sum()), rows_hit + int(
-            hit.any(dim=1).sum())  # fmt: skip
+        inside, total = inside + int(hit.sum()), total + int(real.sum())
+        rows_hit += int(hit.any(dim=1).sum())
     if not padding or not total or inside < 3 or inside < 0.004 * total:
         return None
+    # Ids drawn evenly, as in a toy, hit the padding now and then; words that start at its id often.
+    threshold = max(0.01, 2 / distinct)
     return Finding(
-        "pad-is-a-word", "error",
+        "pad-is-a-word", "error" if inside > threshold * total else "info",
         f"the padding has the id {case.pad}, and so have {inside} of {total} tokens inside the "
-        f"texts, in {rows_hit} rows (threshold 0.4%)",
+        f"texts, in {rows_hit} rows (threshold {threshold:.1%})",
     )  # fmt: skip
 
 
@@ -366,6 +371,10 @@ def check_head_range(case: Case) -> Finding | None:
     if None in stopped or None in free:
         return None
     stops, reaches = sum(stopped) / len(stopped), sum(free) / len(free)
+    if stops < -1:
+        return Finding("loss", "error", exact=False, evidence=(
+            f"right answers, pushed out by {FAR:g}, cost {stops:.1f} (threshold: never below 0)"),
+            cause="NLLLoss without log_softmax, or a loss that is not a loss")  # fmt: skip
     if stops < FLOOR or stops - reaches < FLOOR:
         return None
     return _name_range(
