@@ -1,7 +1,7 @@
 """Which bugs the doctor names, and whether it accuses correct programs: the confusion matrix.
 
-Run: python benchmarks/doctor_matrix.py [--only matrix clean pairs baselines] [--bugs ID ...]
-         [--columns NAME ...] [--seeds 5] [--workers 2] [--runs FILE]
+Run: python benchmarks/doctor_matrix.py [--only matrix forms clean pairs baselines]
+         [--bugs ID ...] [--columns NAME ...] [--seeds 5] [--workers 2] [--runs FILE]
 Every bug of the catalogue is planted in every program of ``tests/zoo`` in which it can exist, with
 three optimizers and five seeds. A run counts as
 exact:    the first error or warning is the planted bug, and the doctor is sure of it;
@@ -9,6 +9,7 @@ family:   it is of the same family, and the doctor says that it cannot tell, or 
 other:    it is of another family, or the doctor stopped with an exception;
 healthy:  there is neither an error nor a warning.
 
+forms:      the same bugs as other hands write them, around other models, one optimizer.
 clean:      the correct programs, those of the columns included; alarms with their 95 % interval.
 pairs:      two of the ten commonest bugs at once: is the first-named one of them, are both found?
 baselines:  three habits that need no doctor, on the same bugs, columns and seeds, the optimizers
@@ -36,9 +37,9 @@ from practicum_utils.significance import accuracy_interval
 from practicum_utils.training import set_seed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from zoo import CLEAN, COLUMNS, OPTIMIZERS, Program, applies, build
+from zoo import CLEAN, COLUMNS, FORMS, OPTIMIZERS, Program, applies, build
 
-PARTS = ("matrix", "clean", "pairs", "baselines")
+PARTS = ("matrix", "forms", "clean", "pairs", "baselines")
 OUTCOMES = ("exact", "family", "other", "healthy")
 COMMONEST = (
     "labels-one-two", "pad-is-a-word", "linear-input-size", "batch-first-lstm", "no-pad-mask",
@@ -55,6 +56,9 @@ def tasks_of(part: str, bugs: list[str], columns: list[str], seeds: int) -> Iter
     """All runs of a part."""
     if part in ("clean", "baselines"):
         yield from ((part, (), name, "", seed) for name in CLEAN for seed in range(seeds))
+    if part == "forms":
+        for name, (bug, _) in FORMS.items():
+            yield from ((part, (bug,), name, "", seed) for seed in range(seeds) if bug in bugs)
     if part == "pairs":
         common = [bug for bug in COMMONEST if bug in bugs]
         for pair, column, seed in itertools.product(
@@ -71,6 +75,8 @@ def tasks_of(part: str, bugs: list[str], columns: list[str], seeds: int) -> Iter
 
 
 def make(bugs: tuple[str, ...], column: str, optimizer: str, seed: int) -> Program:
+    if column in FORMS:
+        return FORMS[column][1](seed)
     return build(column, optimizer, seed, bugs) if bugs else CLEAN[column](seed)
 
 
@@ -260,6 +266,20 @@ def print_totals(cells: dict[tuple[str, str], Counter]) -> None:
         print("  undetectable ones:", share(silent["healthy"], silent.total()), "called healthy")
 
 
+def print_forms(runs: list[dict]) -> None:
+    """Each form with what was named first."""
+    cells, said = defaultdict(Counter), defaultdict(Counter)
+    for result in runs:
+        _, (bug,), name, *_ = result["task"]
+        cells[bug, name][outcome(bug, result["named"])] += 1
+        said[bug, name][result["named"][0][0] if result["named"] else "healthy"] += 1
+    print("\nother forms of the bugs: exact/family/other/healthy, and what was named")
+    for (bug, name), counts in cells.items():
+        names = ", ".join(f"{named} {count}" for named, count in said[bug, name].most_common())
+        print(f"  {bug:<25} {name:<27} {counts_text(counts):>8}  {names}")
+    print_totals(cells)
+
+
 def print_clean(runs: list[dict]) -> None:
     """Alarms on correct programs."""
     kinds = {result["task"][2] for result in runs}
@@ -352,7 +372,8 @@ def main() -> None:
     by_part = defaultdict(list)
     for result in all_runs(tasks, options.workers, options.runs):
         by_part[result["task"][0]].append(result)
-    for part, show in (("matrix", print_matrix), ("clean", print_clean), ("pairs", print_pairs)):
+    tables = {"matrix": print_matrix, "forms": print_forms, "clean": print_clean}
+    for part, show in (tables | {"pairs": print_pairs}).items():
         if by_part[part]:
             show(by_part[part])
     if by_part["baselines"]:

@@ -73,7 +73,7 @@ class TransformerReader(Positioned):
 
 
 class TorchEncoder(Positioned):
-    """PyTorch's ``nn.TransformerEncoder``."""
+    """PyTorch's ``nn.TransformerEncoder``, the maximum of its vectors over the review."""
 
     def make_encoder(self) -> None:
         super().make_encoder()
@@ -94,6 +94,9 @@ class TorchEncoder(Positioned):
         if "view-not-transpose" in self.bugs:
             return self.encoder(x.view(T, B, E), src_key_padding_mask=hidden).view(B, T, E)
         return self.encoder(x, src_key_padding_mask=hidden)
+
+    def pool(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return self.maximum(states, lengths)
 
 
 class HfEncoder(Reader):

@@ -9,7 +9,7 @@ from transformers import BertConfig, BertForSequenceClassification
 from practicum_utils.attention import attention_pool, positional_encoding
 from practicum_utils.data import BOS, PAD, token_mask
 from practicum_utils.models import MeanEmbedding, last_vectors
-from zoo.readers import E, H, Reader
+from zoo.readers import CNN, E, H, Reader
 from zoo.recurrent import PackedLSTM
 from zoo.reviews import BAD, GOOD, VOCAB_SIZE
 
@@ -42,8 +42,17 @@ class MaxOfStates(ReadsPlainly):
     """The maximum of the states, the padding left out."""
 
     def pool(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        mask = token_mask(lengths, states.shape[1]).unsqueeze(2)
-        return states.masked_fill(~mask, -torch.inf).amax(dim=1)
+        return self.maximum(states, lengths)
+
+
+class KimsCNN(CNN):
+    """The maximum is taken over the padding too, whose vectors are zeros: Kim 2014 wrote it so.
+
+    The answers then depend a little on the padding, which those who write it accept.
+    """
+
+    def pool(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return states.amax(dim=1)
 
 
 class TwoLayersPacked(PackedLSTM):

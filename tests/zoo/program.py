@@ -43,8 +43,8 @@ WHERE = {
     "lengths-of-another-row": "simple_rnn attention_rnn transformer packed_lstm cnn torch_encoder",
     "state-carried-over": "simple_rnn attention_rnn packed_lstm",
     "last-step-is-padding": "simple_rnn packed_lstm",
-    "mean-over-padding": "transformer torch_encoder hf_encoder",
-    "max-over-padding": "cnn",
+    "mean-over-padding": "transformer hf_encoder",
+    "max-over-padding": "torch_encoder",  # in a CNN with padding of zeros many do it on purpose
     "no-pad-mask": "attention_rnn transformer torch_encoder hf_encoder",
     "mask-after-softmax": "attention_rnn transformer",
     "padding-vector-not-zero": "cnn",

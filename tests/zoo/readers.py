@@ -77,6 +77,13 @@ class Reader(nn.Module):
         mask = token_mask(lengths, states.shape[1]).unsqueeze(2)
         return (states * mask).sum(dim=1) / lengths.unsqueeze(1)
 
+    def maximum(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Another pool: the largest of each number over the real tokens."""
+        if "max-over-padding" in self.bugs:
+            return states.amax(dim=1)
+        mask = token_mask(lengths, states.shape[1]).unsqueeze(2)
+        return states.masked_fill(~mask, -torch.inf).amax(dim=1)
+
     def head(self, pooled: torch.Tensor) -> torch.Tensor:
         hidden = torch.relu(self.hidden(pooled))
         always = "dropout-always-on" in self.bugs
@@ -104,7 +111,4 @@ class CNN(Reader):
         return torch.cat([filters(x).relu() for filters in self.filters], dim=1).transpose(1, 2)
 
     def pool(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        if "max-over-padding" in self.bugs:
-            return states.amax(dim=1)
-        mask = token_mask(lengths, states.shape[1]).unsqueeze(2)
-        return states.masked_fill(~mask, -torch.inf).amax(dim=1)
+        return self.maximum(states, lengths)
