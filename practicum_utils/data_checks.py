@@ -67,8 +67,8 @@ def check_lengths(case: Case) -> Finding | None:
     blank = [(ids == case.pad).all(dim=1) for ids, _, _ in case.rows if ids.dim() == 2]
     empty = float(torch.cat(blank).double().mean()) if blank else 0.0
     if empty > 0.5:
-        return Finding("reviews-cut-to-nothing", "error",
-                       f"{empty:.0%} of {len(lengths)} rows have no word (threshold 50%)")  # fmt: skip
+        evidence = f"{empty:.0%} of {len(lengths)} rows have no word (threshold 50%)"
+        return Finding("reviews-cut-to-nothing", "error", evidence)
     if int(lengths.max()) > 3:
         return None
     return Finding(

@@ -158,18 +158,19 @@ class Examination:
 
     def model(self) -> bool:
         self.checked.append("the model")
-        if self.first(REPEATS, self.probe()):
+        if self.first(REPEATS, self.probe(waking=False)):
             return True
         noisy = any(finding.bug_id == "dropout-always-on" for finding in self.findings)
         with without_dropout() if noisy else nullcontext():
             return any(self.first([check], self.probe()) for check in MODEL)
 
-    def probe(self) -> Probe:
-        """The questions to the model, which is awake and in evaluation mode."""
+    def probe(self, waking: bool = True) -> Probe:
+        """The questions to the model, in evaluation mode."""
         case = self.case
         case.model.eval()
         probe = Probe(case.model, case.adapter.forward, case.chosen(), case.pad, case.left)
-        wake(probe)
+        if waking:
+            wake(probe)
         return probe
 
     def head(self) -> bool:

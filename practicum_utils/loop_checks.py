@@ -24,9 +24,7 @@ def loop_batches(case: Case) -> list:
 def check_protocol(case: Case, log: LoopLog, batches: list, snapshot: Snapshot) -> Finding | None:
     """Zero, backward, clip, step: is each there, and at its time?"""
     kinds = log.kinds()
-    shown = (
-        f"events of {len(batches)} batches: {' '.join(kinds[:24])} (F forward, B backward, S step)"
-    )
+    shown = f"{len(batches)} batches: {' '.join(kinds[:24])} (F forward, B backward, S step)"
     if "F" not in kinds:
         return None
     if "B" not in kinds:
@@ -56,8 +54,8 @@ def check_arrival(case: Case, log: LoopLog, batches: list, snapshot: Snapshot) -
         return None
     return Finding(
         "graph", "error", exact=False,
-        evidence=f"{len(arrived)} backward passes of the loop brought no gradient to any parameter, "
-        "and a backward of the same loss does",
+        evidence=f"{len(arrived)} backward passes of the loop brought no gradient to any "
+        "parameter, and a backward of the same loss does",
         cause="the loss was turned into a number (.item(), torch.tensor(...)) before backward",
     )  # fmt: skip
 
@@ -125,8 +123,8 @@ def check_direction(case: Case, log: LoopLog, batches: list, snapshot: Snapshot)
     if mine is None or not log.first_step:
         return None
     theirs = [g for g, p in zip(log.first_step, _held(case), strict=True) if p.requires_grad]
-    pairs = [(a.double().flatten(), b.double().flatten())
-             for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None]  # fmt: skip
+    both = [(a, b) for a, b in zip(mine, theirs, strict=True) if not (a is None or b is None)]
+    pairs = [(a.double().flatten(), b.double().flatten()) for a, b in both]
     snapshot.restore()
     if not pairs:
         return None

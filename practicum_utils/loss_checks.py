@@ -34,10 +34,10 @@ def check_loss_sign(case: Case) -> Finding | None:
         return None
     if abs(good_loss - bad_loss) < 1e-6:
         return None
-    how = "maximize=True" if maximize else "no maximize"
+    how = "maximizes" if maximize else "minimizes"
     return Finding(
         "loss-sign-flipped", "error",
-        f"right answers cost {good_loss:.2f}, wrong ones {bad_loss:.2f}, and the optimizer has {how}",
+        f"right answers cost {good_loss:.2f}, wrong ones {bad_loss:.2f}, and the optimizer {how}",
     )  # fmt: skip
 
 

@@ -32,8 +32,10 @@ def check_metric(case: Case, snapshot: Snapshot) -> Finding | None:
     if not named:
         return Finding("metric", "warning" if 0 <= said <= 1 else "info", evidence, exact=False)
     if named[0] == "metric":
-        return Finding("metric", "error", f"{evidence}; that is the share of label 0", exact=False,
-                       cause="argmax of a single logit, which is always 0", fix="logits > 0")  # fmt: skip
+        return Finding(
+            "metric", "error", f"{evidence}; that is the share of label 0", exact=False,
+            cause="argmax of a single logit, which is always 0", fix="compare the logits with 0",
+        )  # fmt: skip
     return Finding(named[0], "error", f"{evidence}; this bug gives {expected[named[0]]:.3f}")
 
 

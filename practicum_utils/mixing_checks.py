@@ -96,18 +96,18 @@ def _name_mixing(probe: Probe, words: float, lengths: float, places: float):
     return "positions-over-batch", "only a row's place in the batch counts, not what the others say"
 
 
-def _wrong_axis(batch_first: bool, x, B: int):
+def _wrong_axis(batch_first: bool, x, rows: int):
     if isinstance(x, PackedSequence) or not isinstance(x, torch.Tensor) or x.dim() != 3:
         return None
     batch_axis = 0 if batch_first else 1
-    if x.shape[batch_axis] != B and x.shape[1 - batch_axis] == B:
+    if x.shape[batch_axis] != rows and x.shape[1 - batch_axis] == rows:
         return tuple(x.shape)
     return None
 
 
-def _scrambles(view, B: int) -> bool:
+def _scrambles(view, rows: int) -> bool:
     """The batch axis stood behind another one and leads afterwards, without a transpose."""
     before, after = view
-    if len(before) < 2 or not after or B not in before[1:] or before[0] == B:
+    if len(before) < 2 or not after or rows not in before[1:] or before[0] == rows:
         return False
-    return before[0] > 1 and after[0] == B and len(after) < len(before) + 1
+    return before[0] > 1 and after[0] == rows and len(after) < len(before) + 1

@@ -7,7 +7,8 @@ from practicum_utils.probes import SEED, Probe
 
 def check_repeats(probe: Probe) -> Finding | None:
     """The same question twice: from the same random numbers, then from others."""
-    again = float(probe.change(probe.ask()).max())
+    first = probe.base
+    again = float(probe.change(probe.ask(), first).max())
     if again > probe.tolerance:
         return Finding(
             "state-carried-over", "error",
@@ -62,7 +63,9 @@ def check_numbers(probe: Probe) -> Finding | None:
         return Finding("data", "warning", evidence, exact=False)
     broken = [name for name, p in probe.model.named_parameters() if not p.isfinite().all()]
     if broken:
-        return Finding("step-size", "error", f"{evidence}; {broken[0]} holds them", exact=False,
-                       cause="a step that was too large, earlier on", fix="build the model anew")  # fmt: skip
+        return Finding(
+            "step-size", "error", f"{evidence}; {broken[0]} holds them", exact=False,
+            cause="a step that was too large, earlier on", fix="build the model anew",
+        )  # fmt: skip
     return Finding("raises", "error", evidence, exact=False, cause="0 / 0, log 0 or an overflow",
                    fix="torch.autograd.detect_anomaly() names the place")  # fmt: skip

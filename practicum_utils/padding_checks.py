@@ -130,7 +130,7 @@ def _masked_afterwards(probe: Probe) -> bool:
         if call.out is None or call.x.shape[call.dims[0]] != T:
             continue
         place = call.out.untyped_storage().data_ptr()
-        for one, other, out in probe.trace.products:
+        for one, out in probe.trace.products:
             if one.untyped_storage().data_ptr() == place and out.shape == one.shape:
                 if bool(((one != 0) & (out == 0)).any()):
                     return True
@@ -140,8 +140,8 @@ def _masked_afterwards(probe: Probe) -> bool:
 def _name_rnn_leak(probe: Probe):
     """An unpacked RNN reads the padding: is it gone when backward readers skip what comes first?"""
     B, T = probe.real.shape
-    calls = [call for call in probe.trace.rnns
-             if isinstance(call.x, torch.Tensor) and call.x.dim() == 3 and T in call.x.shape[:2]]  # fmt: skip
+    unpacked = [call for call in probe.trace.rnns if isinstance(call.x, torch.Tensor)]
+    calls = [call for call in unpacked if call.x.dim() == 3 and T in call.x.shape[:2]]
     if not calls or any(_reduces_padding(probe, kind) for kind in ("mean", "max")):
         return None
     with mended_backward_readers(_fillers(probe, calls)):

@@ -47,8 +47,8 @@ def check_frozen(case: Case) -> Finding | None:
     fresh = [name for name in layers if looks_fresh(case.model, name)]
     evidence = f"{len(frozen)} of {len(named)} parameters are frozen: {', '.join(frozen[:4])}"
     if fresh:
-        return Finding("frozen-layers", "error",
-                       f"{evidence}; {fresh[0]} still has weights as they are drawn at first")  # fmt: skip
+        evidence += f"; {fresh[0]} still has weights as they are drawn at first"
+        return Finding("frozen-layers", "error", evidence)
     return Finding("frozen-layers", "info", f"{evidence}; they look trained or are embeddings")
 
 

@@ -2,9 +2,11 @@
 
 import math
 
+import torch
+
 from practicum_utils.case import Case, pick
 from practicum_utils.findings import Finding
-from practicum_utils.losses import training_loss
+from practicum_utils.losses import hard, loss_value, model_logits, training_loss
 from practicum_utils.snapshot import Snapshot
 from practicum_utils.weights import trained_before
 
@@ -12,6 +14,7 @@ ADAPTIVE_STEP, PLAIN_STEP = 1.5e-4, 5e-6  # median step / weight below which a s
 ADAPTIVE_SIZE = 2.5e-5  # the same for the step itself, where the weights are small too
 HUGE_STEP = 0.5
 TRIAL_STEPS = 10
+KNOWS = 0.8  # a model whose loss is below this share of ln 2 has learned something
 
 
 def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
@@ -50,9 +53,18 @@ def _too_small(case: Case, rows, losses, evidence: str, snapshot) -> Finding | N
         f"{evidence}; in {len(losses) - 1} steps the loss falls by {own:.4f}, with {best:,} times "
         f"the rate by {fall:.4f} (threshold 5 times as much)"
     )
-    if trained_before(case):
+    if trained_before(case) or _knows_already(case, losses[0]):
         return Finding("tiny-learning-rate", "info", f"{text}; usual for weights already trained")
     return Finding("tiny-learning-rate", "error", text)
+
+
+def _knows_already(case: Case, loss: float) -> bool:
+    """Is the loss far below that of answers that say nothing?"""
+    logits, rows = model_logits(case)
+    if logits is None or rows.labels is None or hard(rows.labels) is None:
+        return False
+    silent = loss_value(case, torch.zeros_like(logits), rows.labels)
+    return silent is not None and loss < KNOWS * silent
 
 
 def _too_large(case: Case, rows, losses, ratio, evidence: str, snapshot) -> Finding | None:
@@ -67,8 +79,8 @@ def _too_large(case: Case, rows, losses, ratio, evidence: str, snapshot) -> Find
         return None
     return Finding(
         "huge-learning-rate", "error",
-        f"{evidence} (threshold {HUGE_STEP}); in {len(losses) - 1} steps on one batch the loss goes "
-        f"from {losses[0]:.2f} to {losses[-1]:.2f}, at most {worst:.2f}; with smaller steps not",
+        f"{evidence} (threshold {HUGE_STEP}); in {len(losses) - 1} steps on one batch the loss "
+        f"goes from {losses[0]:.2f} to {losses[-1]:.2f}, at most {worst:.2f}; smaller steps do not",
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def norms_moved(model: nn.Module) -> bool:
 
 def trained_before(case: Case) -> bool:
     """Do the weights look as if they were trained, so that small steps are wise?"""
-    matrices = [n for n, p in case.model.named_parameters()
-                if p.dim() > 1 and p.numel() >= 256 and not is_embedding(case.model, n)]  # fmt: skip
+    large = [n for n, p in case.model.named_parameters() if p.dim() > 1 and p.numel() >= 256]
+    matrices = [name for name in large if not is_embedding(case.model, name)]
     old = [name for name in matrices if not looks_fresh(case.model, name)]
     return norms_moved(case.model) or len(old) > len(matrices) / 2
