@@ -36,7 +36,12 @@ from practicum_utils.snapshot import Snapshot, kept
 
 __all__ = ["Adapter", "Finding", "Report", "examine"]
 
-DATA = (data_checks.check_lengths, data_checks.check_unknown, data_checks.check_pad_is_a_word)
+DATA = (
+    data_checks.check_lengths,
+    data_checks.check_lengths_fit,
+    data_checks.check_unknown,
+    data_checks.check_pad_is_a_word,
+)
 LABELS = (label_checks.check_label_set, label_checks.check_label_counts)
 LOSS = (label_checks.check_label_shape, loss_checks.check_loss_sign)
 OPTIMIZER = (parameter_checks.check_frozen, parameter_checks.check_coverage)

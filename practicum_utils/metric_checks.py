@@ -36,7 +36,8 @@ def check_metric(case: Case, snapshot: Snapshot) -> Finding | None:
             "metric", "error", f"{evidence}; that is the share of label 0", exact=False,
             cause="argmax of a single logit, which is always 0", fix="compare the logits with 0",
         )  # fmt: skip
-    return Finding(named[0], "error", f"{evidence}; this bug gives {expected[named[0]]:.3f}")
+    bug, _, _ = named[0].partition(",")
+    return Finding(bug, "error", f"{evidence}; this bug gives {expected[named[0]]:.3f}")
 
 
 def _close(one: float, other: float) -> bool:
@@ -126,6 +127,10 @@ def _ways_to_count(answers, labels, threshold: float) -> dict[str, float]:
     if logit and threshold == 0.0:
         moved = [_right(a, y, 0.5) for a, y in zip(answers, labels, strict=True)]
         ways["threshold-on-logits"] = float(torch.cat(moved).mean())
+        rounded = [
+            (a.reshape(-1).round() == y).double() for a, y in zip(answers, labels, strict=True)
+        ]
+        ways["threshold-on-logits, rounded"] = float(torch.cat(rounded).mean())
     return ways
 
 

@@ -106,8 +106,10 @@ def _wrong_axis(batch_first: bool, x, rows: int):
 
 
 def _scrambles(view, rows: int) -> bool:
-    """The batch axis stood behind another one and leads afterwards, without a transpose."""
+    """A view that should have been a transpose: it moves the batch axis, and the numbers stay."""
     before, after = view
-    if len(before) < 2 or not after or rows not in before[1:] or before[0] == rows:
+    if len(before) < 2 or not after:
         return False
-    return before[0] > 1 and after[0] == rows and len(after) < len(before) + 1
+    if before[0] == rows:
+        return len(after) > 2 and before[:2] == after[1::-1] and before[0] != before[1]
+    return rows in before[1:] and before[0] > 1 and after[0] == rows and len(after) <= len(before)

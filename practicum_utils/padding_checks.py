@@ -51,7 +51,8 @@ def check_padding(probe: Probe) -> Finding | None:
     if name is None:
         return Finding("padding", "error", evidence, exact=False)
     level = "error"
-    if name == "max-over-padding" and not probe.trace.rnns and not _embedded_padding(probe).any():
+    convolution = not probe.trace.rnns and not attention_on_padding(probe)
+    if name == "max-over-padding" and convolution and not _embedded_padding(probe).any():
         level, why = "info", f"{why}; the padding's vectors are zero, as in many CNNs on purpose"
     return Finding(name, level, f"{evidence}; {why}")
 
