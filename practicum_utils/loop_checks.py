@@ -46,7 +46,7 @@ def check_protocol(case: Case, log: LoopLog, batches: list, snapshot: Snapshot) 
 def check_arrival(case: Case, log: LoopLog, batches: list, snapshot: Snapshot) -> Finding | None:
     """Does the loop's backward bring gradients, where a backward of the same loss does?"""
     arrived = [event.gradients for event in log.of("arrived")]
-    if not arrived or max(arrived) > 0:
+    if not arrived or any(size != 0 for size in arrived):  # NaN is a gradient too
         return None
     snapshot.restore()
     mine = own_gradients(case, batches[0])
