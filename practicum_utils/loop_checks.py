@@ -130,7 +130,7 @@ def check_direction(case: Case, log: LoopLog, batches: list, snapshot: Snapshot)
         return None
     one, other = (torch.cat(part) for part in zip(*pairs, strict=True))
     cosine = float(torch.cosine_similarity(one, other, dim=0))
-    if cosine > -0.5:
+    if not cosine < -0.5:  # NaN is no answer
         return None
     return Finding(
         "loss-sign-flipped", "error",

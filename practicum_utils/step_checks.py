@@ -42,10 +42,10 @@ def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
 
 def _too_small(case: Case, rows, losses, evidence: str, snapshot) -> Finding | None:
     own, fall = losses[0] - losses[-1], 0.0
-    for best in (10, 100, 1_000, 10_000):
+    for best in (10, 100, 1_000, 10_000, 100_000):
         trial = _trial(case, rows, best, snapshot)[0]
         fall = losses[0] - min(trial) if all(map(math.isfinite, trial)) else 0.0
-        if fall >= max(0.02, 5 * own):
+        if fall >= max(0.02, 5 * own) or fall >= max(0.002, 50 * own):
             break
     else:
         return None
