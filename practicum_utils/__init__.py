@@ -3,7 +3,7 @@
 Read the modules in this order: ``reviews``, ``tokens``, ``data``, ``training``, ``attention``,
 ``models``, ``results``, ``faithfulness``, ``token_view`` (with ``token_png``), ``heads``,
 ``explore``, ``significance``, ``visualize``; ``t5``, ``generation``, ``prompting``, ``prompt_lab``;
-``bugs``. ``storage``, ``progress`` and ``choosing`` serve them. ``authoring`` builds
+``bugs``, ``doctor`` and the modules that its first lines name. ``storage``, ``progress`` and ``choosing`` serve them. ``authoring`` builds
 the notebooks and nothing in the lessons imports it. This file imports nothing, so that
 ``import practicum_utils`` is instant.
 """

@@ -70,7 +70,7 @@ def test_lengths_after_labels():
 def test_a_hugging_face_model_needs_no_adapter(side):
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 32, "max_position_embeddings": 40}
-    config = BertConfig(40, num_hidden_layers=1, num_attention_heads=2, **sizes)
+    config = BertConfig(vocab_size=40, num_hidden_layers=1, num_attention_heads=2, **sizes)
     model = BertForSequenceClassification(config)
 
     def table(ids, lengths, labels):
