@@ -18,7 +18,12 @@ from practicum_utils.training import run_epoch
 
 
 def generators(loader):
-    parts = [loader, loader.sampler, loader.batch_sampler, getattr(loader.batch_sampler, "sampler", 0)]
+    parts = [
+        loader,
+        loader.sampler,
+        loader.batch_sampler,
+        getattr(loader.batch_sampler, "sampler", 0),
+    ]
     found = [getattr(part, "generator", None) for part in parts]
     return [one.get_state() for one in found if one is not None]
 
