@@ -1,4 +1,4 @@
-"""What the doctor was given, read once: the batches, the labels in their order, rows to ask about."""
+"""What the doctor was given, read once: batches, labels in their order, rows to ask about."""
 
 import time
 from collections.abc import Callable
@@ -74,8 +74,6 @@ def few_rows(batch, rows: Rows, count: int):
 
 def read_case(model, loader, loss_fn, optimizer, run_epoch, adapter: Adapter | None) -> Case:
     """Read the loader; TypeError or ValueError, each one sentence, for what cannot be read."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}; pass the nn.Module itself.")
     if iter(loader) is loader:
         raise TypeError(
             "loader is an iterator, which can be read only once; pass the DataLoader or a list of "
@@ -134,7 +132,7 @@ def _padding_of(case: Case) -> tuple[int, bool]:
         fill.append((ids[after], ids[before]))
     on_the_left = left > right
     values = torch.cat([pair[1 if on_the_left else 0] for pair in fill]).long()
-    return (int(values.mode().values) if len(values) else _declared_pad(case)), on_the_left
+    return (int(values.mode().values) if len(values) else declared_pad(case.model)), on_the_left
 
 
 def _is_constant(ids: torch.Tensor, where: torch.Tensor) -> int:
@@ -143,7 +141,8 @@ def _is_constant(ids: torch.Tensor, where: torch.Tensor) -> int:
     return int(len(values) > 0 and bool((values == values[0]).all()))
 
 
-def _declared_pad(case: Case) -> int:
-    tables = [part for part in case.model.modules() if isinstance(part, nn.Embedding)]
+def declared_pad(model: nn.Module) -> int:
+    """The ``padding_idx`` of the model's embeddings, else 0."""
+    tables = [part for part in model.modules() if isinstance(part, nn.Embedding)]
     declared = [part.padding_idx for part in tables if part.padding_idx is not None]
     return declared[0] if declared else 0

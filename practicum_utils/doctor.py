@@ -2,8 +2,8 @@
 
 ``examine`` runs only what its arguments allow, in the order in which one cause explains the rest,
 and leaves everything as it was: parameters, gradients, random numbers, modes, the loader's place.
-The measurements stand in ``probes``, ``trace`` and ``loop_log``, the verdicts in ``dry_run``,
-``loss_checks``, ``model_checks`` and ``loop_checks``.
+Measurements stand in ``probes``, ``trace``, ``losses``, ``weights``, ``mending`` and ``loop_log``,
+verdicts in the modules whose names end in ``_checks``.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,20 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from practicum_utils import dry_run, loop_checks, loss_checks, model_checks
+from practicum_utils import (
+    data_checks,
+    dry_run,
+    label_checks,
+    loop_checks,
+    loss_checks,
+    metric_checks,
+    mixing_checks,
+    mode_checks,
+    padding_checks,
+    parameter_checks,
+    step_checks,
+    token_checks,
+)
 from practicum_utils.adapters import Adapter
 from practicum_utils.case import Case, read_case
 from practicum_utils.findings import LEVELS, Finding, Report
@@ -23,10 +36,31 @@ from practicum_utils.snapshot import Snapshot, kept
 
 __all__ = ["Adapter", "Finding", "Report", "examine"]
 
-DATA = ("check_lengths", "check_unknown", "check_pad_is_a_word")
-LABELS = ("check_label_set", "check_label_counts", "check_label_shape", "check_loss_sign")
-MODEL = ("check_numbers", "check_mixing", "check_mask_direction", "check_short_rows",
-         "check_padding", "check_last_token", "check_order")  # fmt: skip
+DATA = (
+    data_checks.check_lengths,
+    data_checks.check_lengths_fit,
+    data_checks.check_unknown,
+    data_checks.check_pad_is_a_word,
+)
+LABELS = (label_checks.check_label_set, label_checks.check_label_counts)
+LOSS = (label_checks.check_label_shape, loss_checks.check_loss_sign)
+OPTIMIZER = (parameter_checks.check_frozen, parameter_checks.check_coverage)
+GRADIENTS = (parameter_checks.check_gradients,)
+EVENTS = (loop_checks.check_protocol, loop_checks.check_arrival, loop_checks.check_direction)
+LOOP = (loop_checks.check_modes, metric_checks.check_metric)
+REPEATS = (mode_checks.check_repeats,)
+MODEL = (
+    mode_checks.check_numbers,
+    mixing_checks.check_mixing,
+    token_checks.check_mask_direction,
+    token_checks.check_short_rows,
+    padding_checks.check_padding,
+    token_checks.check_last_token,
+    token_checks.check_order,
+)
+HEAD = (loss_checks.check_head_range,)
+STEPS = (step_checks.check_step_size,)
+AFTERWARDS = (loss_checks.check_loss_scale, label_checks.check_words_and_labels)
 
 
 class Examination:
@@ -38,139 +72,133 @@ class Examination:
         self.checked: list[str] = []
         self.skipped: list[str] = []
 
+    def run(self) -> Report:
+        """All stages in their order; an error explains what would come after it."""
+        stages = (self.runs, self.labels, self.training, self.model, self.head, self.steps)
+        self.first(DATA, self.case)  # what the data says stands beside what comes of it
+        self.checked.append("token ids")
+        for stage in stages:
+            if stage():
+                break
+            self.snapshot.restore()
+        ranked = sorted(self.findings, key=lambda finding: LEVELS.index(finding.level))
+        return Report(ranked, self.checked, self.skipped)
+
     def note(self, finding: Finding | None) -> bool:
-        """Keep a finding; True if it is an error, which explains what comes after."""
+        """Keep a finding; True if it is an error."""
         if finding is None:
             return False
         self.findings.append(finding)
         return finding.level == "error"
 
-    def first(self, checks) -> bool:
+    def first(self, checks, *material) -> bool:
         """Run checks until one finds an error; True if one did."""
-        return any(self.note(check()) for check in checks)
+        return any(self.note(self.attempt(check, *material)) for check in checks)
 
-    def run(self) -> Report:
-        """All stages in their order."""
-        self.data()
-        if not self.program_runs():
-            return self.report()
-        stages = (self.labels, self.training, self.model, self.head, self.steps)
-        for stage in stages:
-            if stage():
-                break
+    def attempt(self, check, *material) -> Finding | None:
+        """One check. A program that it cannot handle is no reason to stop, and is said."""
+        try:
+            return check(*material)
+        except Exception as error:  # the program's own code runs inside every check
+            name = check.__name__.removeprefix("check_").replace("_", " ")
+            self.skipped.append(f"{name} (it raised {type(error).__name__}: {error})")
+            return None
+        finally:
             self.snapshot.restore()
-        return self.report()
-
-    def report(self) -> Report:
-        """The findings, errors first, each level in the order of the diagnosis."""
-        ranked = sorted(self.findings, key=lambda finding: LEVELS.index(finding.level))
-        return Report(ranked, self.checked, self.skipped)
 
     # The stages. Each returns True if what it found explains the rest.
 
-    def data(self) -> bool:
-        self.checked.append("token ids")
-        return self.first(
-            [lambda name=name: getattr(loss_checks, name)(self.case) for name in DATA]
-        )
-
-    def program_runs(self) -> bool:
+    def runs(self) -> bool:
         self.checked.append("one forward pass")
-        stopped = self.note(dry_run.check_runs(self.case))
+        found = self.note(dry_run.check_runs(self.case))
         self.snapshot.restore()
-        return not stopped
+        return found
 
     def labels(self) -> bool:
-        if self.case.labels is None:
-            self.skipped.append("labels (the batches have none)")
-            return False
-        self.checked.append("labels")
-        names = LABELS if self.case.loss_fn else LABELS[:2]
         if self.case.loss_fn is None:
             self.skipped.append("loss and head (no loss_fn)")
-        found = self.first([lambda n=name: getattr(loss_checks, n)(self.case) for name in names])
-        return found or self.any_errors()
-
-    def any_errors(self) -> bool:
+        if self.case.labels is None:
+            self.skipped.append("labels (the batches have none)")
+        else:
+            self.checked.append("labels")
+            self.first(LABELS + (LOSS if self.case.loss_fn else ()), self.case)
         return any(finding.level == "error" for finding in self.findings)
 
     def training(self) -> bool:
         case = self.case
-        found = False
         if case.optimizer is None:
-            self.skipped.append("what the optimizer holds, step size (no optimizer)")
+            self.skipped.append("what the optimizer holds, the size of the steps (no optimizer)")
         else:
             self.checked.append("what the optimizer holds")
-            found = self.first([lambda: loop_checks.check_frozen(case),
-                                lambda: loop_checks.check_coverage(case)])  # fmt: skip
+            if self.first(OPTIMIZER, case):
+                return True
         if not all((case.loss_fn, case.optimizer, case.run_epoch)):
             self.skipped.append("the training loop (needs loss_fn, optimizer and run_epoch)")
-            return found or self.gradients()
-        return found or self.loop() or self.gradients()
-
-    def gradients(self) -> bool:
+        elif self.loop():
+            return True
         self.checked.append("gradients")
-        return self.note(loop_checks.check_gradients(self.case, self.snapshot))
+        return self.first(GRADIENTS, case, self.snapshot)
 
     def loop(self) -> bool:
-        case, snapshot = self.case, self.snapshot
+        case = self.case
         self.checked.append("the training loop")
         batches = loop_checks.loop_batches(case)
+        log = self.watch(batches)
+        if "S" not in log.kinds() and "B" in log.kinds():  # perhaps it accumulates over many
+            log = self.watch(batches * 6)
+        if log.error is not None:
+            return self.note(dry_run.explain_loop(log.error, loop_checks.runs_twice(case)))
+        if self.first(EVENTS, case, log, batches, self.snapshot):
+            return True
+        return self.first(LOOP, case, self.snapshot)
+
+    def watch(self, batches: list):
+        """The learner's own loop, in training, on these batches."""
+        case = self.case
         clear(case)
         case.model.train()
         log = log_loop(case.run_epoch, case.model, batches, case.loss_fn, case.optimizer)
-        snapshot.restore()
-        if log.error is not None:
-            return self.note(dry_run.explain_loop(log.error, loop_checks.runs_twice(case)))
-        if "S" not in log.kinds() and "B" in log.kinds():  # perhaps it accumulates over many
-            log = log_loop(case.run_epoch, case.model, batches * 6, case.loss_fn, case.optimizer)
-            snapshot.restore()
-        return self.first([
-            lambda: loop_checks.check_protocol(case, log, len(batches)),
-            lambda: loop_checks.check_arrival(case, log, batches[0], snapshot),
-            lambda: loop_checks.check_direction(case, log, batches[0], snapshot),
-            lambda: loop_checks.check_modes(case, snapshot),
-            lambda: loop_checks.check_metric(case, snapshot),
-        ])  # fmt: skip
+        self.snapshot.restore()
+        return log
 
     def model(self) -> bool:
         self.checked.append("the model")
+        if self.first(REPEATS, self.probe(waking=False)):
+            return True
+        noisy = any(finding.bug_id == "dropout-always-on" for finding in self.findings)
+        with without_dropout() if noisy else nullcontext():
+            return any(self.first([check], self.probe()) for check in MODEL)
+
+    def probe(self, waking: bool = True) -> Probe:
+        """The questions to the model, in evaluation mode."""
         case = self.case
         case.model.eval()
         probe = Probe(case.model, case.adapter.forward, case.chosen(), case.pad, case.left)
-        if self.note(model_checks.check_repeats(probe)):
-            return True
-        with without_dropout() if self.findings else nullcontext():
-            probe = Probe(case.model, case.adapter.forward, case.chosen(), case.pad, case.left)
-            case.model.eval()
+        if waking:
             wake(probe)
-            return self.first([lambda n=name: getattr(model_checks, n)(probe) for name in MODEL])
+        return probe
 
     def head(self) -> bool:
         if self.case.loss_fn is None or self.case.labels is None:
             return False
         self.checked.append("the range of the logits")
         self.case.model.eval()
-        return self.first([lambda: loss_checks.check_head_range(self.case)])
+        return self.first(HEAD, self.case)
 
     def steps(self) -> bool:
         case = self.case
-        found = False
-        if case.optimizer is not None and case.loss_fn is not None:
+        if case.loss_fn is None or case.labels is None:
+            return False
+        if case.optimizer is not None:
             self.checked.append("the size of the steps")
-            found = self.note(loop_checks.check_step_size(case, self.snapshot))
-        if case.loss_fn is not None and case.labels is not None:
-            self.note(loss_checks.check_loss_scale(case))
-            self.note(loss_checks.check_words_and_labels(case))
-        return found
+            self.first(STEPS, case, self.snapshot)
+        return self.first(AFTERWARDS, case)
 
 
 def clear(case: Case) -> None:
     """Start without gradients, whatever the last cell left."""
-    for group in case.optimizer.param_groups:
-        for parameter in group["params"]:
-            parameter.grad = None
-    for parameter in case.model.parameters():
+    held = [p for group in case.optimizer.param_groups for p in group["params"]]
+    for parameter in [*held, *case.model.parameters()]:
         parameter.grad = None
 
 
@@ -179,7 +207,7 @@ def wake(probe: Probe) -> None:
     head = loss_checks.last_weight(probe)
     if head is not None and not head.any():
         with torch.no_grad():
-            head.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
+            head.copy_(0.1 * torch.randn(head.shape, generator=torch.Generator().manual_seed(0)))
 
 
 def examine(
@@ -201,8 +229,8 @@ def examine(
     as it was, also when an exception or an interrupt ends the examination.
     Raises TypeError or ValueError, in one sentence, for arguments that cannot be read.
     """
-    others = (loader, loss_fn) if isinstance(loss_fn, nn.Module) else (loader,)
-    with kept(model, optimizer, *others) as snapshot:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}; pass the nn.Module itself.")
+    with kept(model, optimizer, loader, loss_fn) as snapshot:
         case = read_case(model, loader, loss_fn, optimizer, run_epoch, adapter)
-        report = Examination(case, snapshot).run()
-    return report
+        return Examination(case, snapshot).run()

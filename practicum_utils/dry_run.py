@@ -99,8 +99,8 @@ def explain(case: Case, error: Exception, places: Places, rows) -> Finding:
         )  # fmt: skip
     if isinstance(layer, nn.Embedding) and _mentions(message, "index out of range"):
         low, high = int(rows.token_ids.min()), int(rows.token_ids.max())
-        return Finding("data", "error", exact=False, evidence=(
-            f"token ids from {low} to {high}, an embedding of {layer.num_embeddings} rows; {evidence}"))  # fmt: skip
+        evidence = f"ids {low} to {high}, an embedding of {layer.num_embeddings} rows; {evidence}"
+        return Finding("data", "error", evidence, exact=False)
     if _mentions(message, "Expected hidden", "backward through the graph a second time"):
         return Finding("state-carried-over", "error", evidence)
     return _explain_shapes(error, layer, shapes, message, evidence)

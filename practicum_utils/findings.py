@@ -114,7 +114,7 @@ class Report:
         return self.html()
 
     def html(self) -> str:
-        """The report as an HTML card: the sentence, a box for each finding, and what was checked."""
+        """The report as HTML: the sentence, a box for each finding, and what was checked."""
         parts = [f"<p><b>{escape(self.headline())}</b></p>"]
         parts.extend(map(_card, self.findings))
         if not self.findings:

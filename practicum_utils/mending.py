@@ -3,6 +3,7 @@
 Each is a context manager; outside its block nothing has changed.
 """
 
+import itertools
 import linecache
 import sys
 from collections.abc import Callable, Iterator
@@ -59,12 +60,8 @@ def _who_asked(frame) -> str:
     text = "".join(lines).partition("dropout(")[2]
     if not text:
         return "asked"
-    depth, end = 1, 0
-    for end, sign in enumerate(text):
-        depth += (sign == "(") - (sign == ")")
-        if depth == 0:
-            break
-    arguments = text[:end]
+    opened = itertools.accumulate(((s == "(") - (s == ")") for s in text), initial=1)
+    arguments = "".join(s for s, depth in zip(text, opened, strict=False) if depth > 0)
     return "asked" if "train" in arguments or "True" in arguments else "default"
 
 

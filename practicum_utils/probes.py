@@ -151,6 +151,18 @@ class Probe:
         return places < lengths.unsqueeze(1)
 
     @cached_property
+    def usable(self) -> torch.Tensor:
+        """(B,) True on rows that have a word."""
+        ids = self.rows.token_ids
+        words = (ids != self.pad) if ids.dim() == 2 else torch.ones_like(self.real)
+        return (words & self.real).any(dim=1)
+
+    @property
+    def padded(self) -> torch.Tensor:
+        """(B,) True on rows that have words and padding."""
+        return self.usable & ~self.real.all(dim=1)
+
+    @cached_property
     def words(self) -> torch.Tensor:
         """The ids of the real tokens, to draw from; (N,) or (N, features)."""
         words = self.rows.token_ids[self.real]

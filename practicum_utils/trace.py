@@ -66,7 +66,7 @@ class Trace(TorchDispatchMode):
         super().__init__()
         self.softmaxes: list[Reduction] = []
         self.reductions: list[Reduction] = []
-        self.products: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self.products: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.views: list[View] = []
         self.linears: list[LinearCall] = []
         self.rnns: list[RnnCall] = []
@@ -116,7 +116,7 @@ def _record_view(trace: Trace, args, kwargs, out) -> None:
 
 def _record_product(trace: Trace, args, kwargs, out) -> None:
     if isinstance(args[1], torch.Tensor):
-        trace.products.append((args[0], args[1], out))
+        trace.products.append((args[0], out))
 
 
 RECORDERS = {
