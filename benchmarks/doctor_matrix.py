@@ -334,7 +334,10 @@ def print_baselines(runs: list[dict], doctor: list[dict]) -> None:
     outcomes = [outcome(run["task"][1][0], run["named"]) for run in seen
                 if run["task"][1] and CATALOGUE[run["task"][1][0]].detectable]  # fmt: skip
     alarmed = [bool(run["named"]) for run in seen if not run["task"][1]]
-    print_row("doctor", Counter(outcomes), sum(alarmed), len(alarmed))
+    if outcomes and alarmed:
+        print_row("doctor", Counter(outcomes), sum(alarmed), len(alarmed))
+    else:
+        print("  doctor: run matrix and clean too")
 
 
 def scores(guesses: Iterable[tuple[str, str]]) -> Counter:

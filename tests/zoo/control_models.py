@@ -2,12 +2,12 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import softplus
+from torch.nn.functional import cosine_similarity, softplus
 from torch.nn.utils.rnn import pack_padded_sequence
 from transformers import BertConfig, BertForSequenceClassification
 
 from practicum_utils.attention import attention_pool, positional_encoding
-from practicum_utils.data import BOS, PAD, token_mask
+from practicum_utils.data import BOS, PAD, UNK, token_mask
 from practicum_utils.models import MeanEmbedding, last_vectors
 from zoo.readers import CNN, E, H, Reader
 from zoo.recurrent import PackedLSTM
@@ -188,6 +188,55 @@ class TwoLogits(ReadsPlainly):
     def __init__(self, bugs: frozenset[str] = frozenset(), drop: float = 0.2):
         super().__init__(bugs, drop)
         self.output = nn.Linear(H, 2)
+
+
+class ThreeLogits(ReadsPlainly):
+    """Logits (B, 3), for cross entropy of three classes."""
+
+    def __init__(self, bugs: frozenset[str] = frozenset(), drop: float = 0.2):
+        super().__init__(bugs, drop)
+        self.output = nn.Linear(H, 3)
+
+
+class LogShares(TwoLogits):
+    """A log-softmax at the end, right with ``nn.NLLLoss``."""
+
+    def head(self, pooled: torch.Tensor) -> torch.Tensor:
+        return super().head(pooled).log_softmax(dim=1)
+
+
+class Columns(ReadsPlainly):
+    """Logits (B, 1), for labels (B, 1)."""
+
+    def head(self, pooled: torch.Tensor) -> torch.Tensor:
+        return super().head(pooled).unsqueeze(1)
+
+
+class Cosine(MaxOfStates):
+    """The logit is ten times a cosine: it cannot leave -10 to 10, and need not."""
+
+    def head(self, pooled: torch.Tensor) -> torch.Tensor:
+        hidden = torch.tanh(self.hidden(self.dropout(pooled)))
+        return 10 * cosine_similarity(hidden, self.output.weight, dim=1)
+
+
+class ZeroHead(ReadsPlainly):
+    """The last layer starts at zero, so that all answers are the same at first."""
+
+    def __init__(self, bugs: frozenset[str] = frozenset(), drop: float = 0.2):
+        super().__init__(bugs, drop)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+
+class WordDropout(ReadsPlainly):
+    """In training a word in ten is made unknown."""
+
+    def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            lost = (torch.rand(token_ids.shape) < 0.1) & (token_ids != PAD)
+            token_ids = token_ids.masked_fill(lost, UNK)
+        return super().forward(token_ids, lengths)
 
 
 class Count(MeanOfWords):

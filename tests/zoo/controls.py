@@ -4,6 +4,7 @@
 is right: the comment or the model's docstring says why.
 """
 
+import random
 from collections.abc import Callable
 
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
-from practicum_utils.data import Batch, collate, make_loader
+from practicum_utils.data import UNK, Batch, collate, make_loader
 from practicum_utils.doctor import Adapter
 from practicum_utils.models import MeanEmbedding
 from practicum_utils.training import set_seed
@@ -20,7 +21,18 @@ from zoo.loops import CLIP, by_sign, make_run_epoch
 from zoo.program import COLUMNS, OPTIMIZERS, Program, build, call
 from zoo.readers import CNN, E, Reader
 from zoo.recurrent import AttentionRNNReader, SimpleRNNReader
-from zoo.reviews import BATCH_SIZE, VOCAB_SIZE, Reviews, collate_dict, load, make_reviews
+from zoo.reviews import (
+    BAD,
+    BATCH_SIZE,
+    GOOD,
+    THE,
+    VOCAB_SIZE,
+    Reviews,
+    collate_dict,
+    load,
+    make_reviews,
+    phrase,
+)
 
 CLEAN: dict[str, Callable[[int], Program]] = {}
 
@@ -79,6 +91,9 @@ of_model("gru", models.Gru)
 of_model("three_layers", models.ThreeLayers)
 of_model("two_layers_packed", models.TwoLayersPacked)
 of_model("max_of_states", models.MaxOfStates)
+of_model("cosine", models.Cosine)
+of_model("zero_head", models.ZeroHead)
+of_model("word_dropout", models.WordDropout)
 of_model("kims_cnn", models.KimsCNN)
 of_model("batch_norm", models.BatchNormed)
 of_model("tied_weights", models.TiedWeights)
@@ -149,6 +164,42 @@ def some_of_one_word(seed):
     reviews = make_reviews(seed)
     rows = [row[-1:] if index % 5 == 0 else row for index, row in enumerate(reviews.rows)]
     return program(AttentionRNNReader(), load(Reviews(rows, reviews.labels), seed=seed))
+
+
+def made_of(seed: int, words: Callable) -> DataLoader:
+    """Reviews written by words(label, rng) -> ids, in place of the usual ones."""
+    labels, rng = make_reviews(seed).labels, random.Random(seed)
+    rows = (torch.tensor(words(label == 1, rng)) for label in labels.tolist())
+    return load(Reviews(rows, labels), seed=seed)
+
+
+@control
+def single_words(seed):
+    loader = made_of(seed, lambda positive, rng: [rng.choice(GOOD if positive else BAD)])
+    return program(SimpleRNNReader(), loader)
+
+
+@control
+def short_phrases(seed):
+    loader = made_of(seed, lambda positive, rng: [THE] * rng.randint(0, 1) + phrase(positive, rng))
+    return program(AttentionRNNReader(), loader)
+
+
+@control
+def many_unknown_words(seed):
+    reviews = make_reviews(seed).each(lambda row: row.where((row < 32) | (row % 3 > 0), UNK))
+    return program(SimpleRNNReader(), load(reviews, seed=seed))
+
+
+@control
+def few_reviews(seed):
+    return program(SimpleRNNReader(), load(make_reviews(seed, count=12), seed=seed))
+
+
+@control
+def order_fixed(seed):
+    loader = make_loader(make_reviews(seed), BATCH_SIZE)  # as for testing: sorted by length
+    return program(AttentionRNNReader(), loader)
 
 
 @control
@@ -233,6 +284,46 @@ def two_logits(seed):
     loader = load(reviews.labelled(reviews.labels.long()), seed=seed)
     return program(models.TwoLogits(), loader, nn.CrossEntropyLoss(),
                    are_right=lambda logits, labels: logits.argmax(dim=1) == labels)  # fmt: skip
+
+
+@control
+def three_classes(seed):
+    reviews = make_reviews(seed)
+    labels = reviews.labels.long() + (reviews.labels.long() * (reviews.lengths > 12))
+    return program(models.ThreeLogits(), load(reviews.labelled(labels), seed=seed),
+                   nn.CrossEntropyLoss(),
+                   are_right=lambda logits, labels: logits.argmax(dim=1) == labels)  # fmt: skip
+
+
+@control
+def log_softmax_with_nll(seed):
+    reviews = make_reviews(seed)
+    loader = load(reviews.labelled(reviews.labels.long()), seed=seed)
+    return program(models.LogShares(), loader, nn.NLLLoss(),
+                   are_right=lambda logits, labels: logits.argmax(dim=1) == labels)  # fmt: skip
+
+
+@control
+def signs_as_labels(seed):
+    reviews = make_reviews(seed)
+    loader = load(reviews.labelled(2 * reviews.labels - 1), seed=seed)
+    return program(SimpleRNNReader(), loader, nn.SoftMarginLoss())
+
+
+@control
+def labels_in_a_column(seed):
+    reviews = make_reviews(seed)
+    loader = load(reviews.labelled(reviews.labels.unsqueeze(1)), seed=seed)
+    return program(models.Columns(), loader)
+
+
+@control
+def focal_loss(seed):
+    def loss_fn(logits, labels):
+        losses = nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        return ((1 - torch.exp(-losses)) ** 2 * losses).mean()
+
+    return program(AttentionRNNReader(), usual(seed), loss_fn)
 
 
 def rated(seed: int, slope: float, level: float) -> DataLoader:
