@@ -105,7 +105,7 @@ def _takes_logits(case: Case, logits) -> bool:
     labels = hard(rows.labels)
     far = loss_value(case, torch.full_like(logits, 3.0), torch.ones_like(labels))
     near = loss_value(case, torch.full_like(logits, 0.999), torch.ones_like(labels))
-    return far is not None and near is not None and far < near
+    return far is not None and near is not None and abs(far) < abs(near)
 
 
 def _threshold(case: Case, answers) -> float:
