@@ -41,7 +41,9 @@ def check_metric(case: Case, snapshot: Snapshot) -> Finding | None:
 
 
 def _close(one: float, other: float) -> bool:
-    return min(abs(one - other), abs(one / 100 - other)) < 1e-3
+    if one > 1:  # in per cent
+        one /= 100
+    return abs(one - other) < 1e-3
 
 
 def _accuracy(returned) -> float | None:
