@@ -1,6 +1,6 @@
 """Which bugs the doctor names, and whether it accuses correct programs: the confusion matrix.
 
-Run: python benchmarks/doctor_matrix.py [--only matrix forms clean pairs baselines]
+Run: python benchmarks/doctor_matrix.py [--only matrix forms later clean pairs baselines]
          [--bugs ID ...] [--columns NAME ...] [--seeds 5] [--workers 2] [--runs FILE]
 Every bug of the catalogue is planted in every program of ``tests/zoo`` in which it can exist, with
 three optimizers and five seeds. A run counts as
@@ -10,6 +10,7 @@ other:    it is of another family, or the doctor stopped with an exception;
 healthy:  there is neither an error nor a warning.
 
 forms:      the same bugs as other hands write them, around other models, one optimizer.
+later:      more such forms, written when the doctor had learned from those.
 clean:      the correct programs, those of the columns included; alarms with their 95 % interval.
 pairs:      two of the ten commonest bugs at once: is the first-named one of them, are both found?
 baselines:  three habits that need no doctor, on the same bugs, columns and seeds, the optimizers
@@ -37,9 +38,10 @@ from practicum_utils.significance import accuracy_interval
 from practicum_utils.training import set_seed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from zoo import CLEAN, COLUMNS, FORMS, OPTIMIZERS, Program, applies, build
+from zoo import CLEAN, COLUMNS, FORMS, LATER_FORMS, OPTIMIZERS, Program, applies, build
 
-PARTS = ("matrix", "forms", "clean", "pairs", "baselines")
+PARTS = ("matrix", "forms", "later", "clean", "pairs", "baselines")
+BOOKS = {"forms": FORMS, "later": LATER_FORMS}
 OUTCOMES = ("exact", "family", "other", "healthy")
 COMMONEST = (
     "labels-one-two", "pad-is-a-word", "linear-input-size", "batch-first-lstm", "no-pad-mask",
@@ -56,8 +58,8 @@ def tasks_of(part: str, bugs: list[str], columns: list[str], seeds: int) -> Iter
     """All runs of a part."""
     if part in ("clean", "baselines"):
         yield from ((part, (), name, "", seed) for name in CLEAN for seed in range(seeds))
-    if part == "forms":
-        for name, (bug, _) in FORMS.items():
+    if part in BOOKS:
+        for name, (bug, _) in BOOKS[part].items():
             yield from ((part, (bug,), name, "", seed) for seed in range(seeds) if bug in bugs)
     if part == "pairs":
         common = [bug for bug in COMMONEST if bug in bugs]
@@ -75,8 +77,9 @@ def tasks_of(part: str, bugs: list[str], columns: list[str], seeds: int) -> Iter
 
 
 def make(bugs: tuple[str, ...], column: str, optimizer: str, seed: int) -> Program:
-    if column in FORMS:
-        return FORMS[column][1](seed)
+    for book in BOOKS.values():
+        if column in book:
+            return book[column][1](seed)
     return build(column, optimizer, seed, bugs) if bugs else CLEAN[column](seed)
 
 
@@ -375,8 +378,8 @@ def main() -> None:
     by_part = defaultdict(list)
     for result in all_runs(tasks, options.workers, options.runs):
         by_part[result["task"][0]].append(result)
-    tables = {"matrix": print_matrix, "forms": print_forms, "clean": print_clean}
-    for part, show in (tables | {"pairs": print_pairs}).items():
+    tables = {"matrix": print_matrix, "forms": print_forms, "later": print_forms}
+    for part, show in (tables | {"clean": print_clean, "pairs": print_pairs}).items():
         if by_part[part]:
             show(by_part[part])
     if by_part["baselines"]:

@@ -23,7 +23,7 @@ FORMS: dict[str, tuple[str, Callable[[int], Program]]] = {}
 D = 24  # of embeddings and states alike
 
 
-def form(bug: str) -> Callable:
+def form(bug: str, forms: dict = FORMS) -> Callable:
     """Enter a builder ``seed -> Program``, or a model that stands in an else correct program."""
 
     def enter(make):
@@ -31,7 +31,7 @@ def form(bug: str) -> Callable:
             set_seed(seed)
             return program(make(), usual(seed)) if isinstance(make, type) else make(seed)
 
-        FORMS[make.__name__] = bug, seeded
+        forms[make.__name__] = bug, seeded
         return make
 
     return enter
