@@ -29,6 +29,8 @@ def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
                        cannot_tell="a schedule that has ended")  # fmt: skip
     evidence = f"learning rate {rate:g}: a step moves the median weight by {ratio:.1e} of its size"
     small = ADAPTIVE_STEP if adaptive else PLAIN_STEP
+    if ratio == 0:  # nothing moved, which is not the rate's fault
+        return None
     if ratio < small:
         return _too_small(case, rows, losses, f"{evidence} (threshold {small:g})", snapshot)
     if adaptive and size < ADAPTIVE_SIZE:
@@ -111,7 +113,8 @@ def _trial(case: Case, rows, times: float, snapshot: Snapshot):
             break
         case.optimizer.zero_grad()
         loss.backward()
-        before = [p.detach().clone() for p in parameters] if step == 0 else None
+        # A head of zeros lets no gradient through at first; the step after it can be measured.
+        before = [p.detach().clone() for p in parameters] if ratio == 0 else None
         case.optimizer.step()
         if before:
             ratio, size = _median_step(parameters, before)
