@@ -150,7 +150,7 @@ class TokenView:
     def _html(self, size: int, weights: list[Chip], effects: Sequence[Chip] = ()) -> str:
         shown = self._shown(size)
         first, *others = self._sentences()
-        parts = [f"<p><b>{_escape(first)}</b>{''.join(f'<br>{_escape(s)}' for s in others)}</p>"]
+        parts = [f"<p><b>{escape(first)}</b>{''.join(f'<br>{escape(s)}' for s in others)}</p>"]
         parts.append(_paragraph(_with_gaps(weights, shown)))
         parts.append(_paragraph(_legend(RAMP, "above {:g}", "times an even share:")))
         if effects:
@@ -174,7 +174,7 @@ class TokenView:
         T, columns = len(self.tokens), self._columns()
         head = "".join(f'<th scope="col">{name}</th>' for name in ("word", "place", *columns))
         rows = "".join(
-            f"<tr><td>{_escape(clean_word(self.tokens[place]))}</td><td>{place + 1}</td>"
+            f"<tr><td>{escape(clean_word(self.tokens[place]))}</td><td>{place + 1}</td>"
             + "".join(f"<td>{column[place]}</td>" for column in columns.values()) + "</tr>"
             for place in self.top(count)
         )  # fmt: skip
@@ -285,7 +285,7 @@ def _paragraph(chips: Iterable[Chip]) -> str:
 
 
 def _span(chip: Chip) -> str:
-    word = _escape(chip.word)
+    word = escape(chip.word)
     if chip.note:
         word = f"<b>{word} {chip.note}</b>"
     if not chip.level:
@@ -305,7 +305,7 @@ def clean_word(word: str, longest: int = LONGEST_WORD) -> str:
     return word or "(empty)"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     # Two dollar signs, or \( and \), in one piece of text would be typeset as a formula.
     text = html.escape(text, quote=False)
     return text.replace("\\", "<span>\\</span>").replace("$", "<span>$</span>")

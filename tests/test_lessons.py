@@ -11,7 +11,7 @@ from torch import nn
 from practicum_utils import attention, data, models, prompting, tokens, training
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.authoring.copies import plant, uncover
-from practicum_utils.bugs import CATALOGUE
+from practicum_utils.bugs import PLANTED
 
 LESSONS = read_all(find_root())
 TEXTS = ["The film was good, the cast too!", "I don't like it.<br />Why? 10/10", "the the end"]
@@ -226,6 +226,6 @@ def test_planted_model_raises_for_its_shapes():
         planted(torch.tensor([[4, 5]]), torch.tensor([2]))
 
 
-def test_every_bug_of_the_catalogue_is_planted_somewhere():
+def test_the_lessons_plant_the_bugs_that_the_catalogue_says():
     planted = {bug for lesson in LESSONS.values() for cell in lesson.cells for bug in cell.bugs()}
-    assert planted == set(CATALOGUE)
+    assert planted == set(PLANTED)

@@ -65,13 +65,13 @@ MALFORMED = {
         STUB.replace(' catch_up="from a import b"', ""), "exercise 3.1 has no 'catch_up'",
     ),
     "BUG of no known id": (
-        "# %%\nx = 1\n# BUG no-such-bug: x = 2\n", "'no-such-bug' is not in the catalogue",
+        "# %%\nx = 1\n# BUG no-such-bug: x = 2\n", "'no-such-bug' is not among the planted bugs",
     ),
     "symptom of no known id": (
-        '# %% symptom="no-such-bug"\nx = 1\n', "'no-such-bug' is not in the catalogue",
+        '# %% symptom="no-such-bug"\nx = 1\n', "'no-such-bug' is not among the planted bugs",
     ),
     "fix of no known id": (
-        '# %% [markdown] fix="no-such-bug"\n# x\n', "'no-such-bug' is not in the catalogue",
+        '# %% [markdown] fix="no-such-bug"\n# x\n', "'no-such-bug' is not among the planted bugs",
     ),
     "BUG first in its cell": (
         "# %%\n# BUG labels-one-two: x = 2\nx = 1\n", "a BUG line stands below the line",

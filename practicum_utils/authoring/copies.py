@@ -13,7 +13,7 @@ from practicum_utils.authoring.recap import RepeatEarlierCells
 from practicum_utils.authoring.regions import blank, plant, uncover
 from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.authoring.walkthrough import TellTheStory
-from practicum_utils.bugs import CATALOGUE
+from practicum_utils.bugs import PLANTED
 
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
 TOLD = "-told"  # ends the id of a cell whose output `practicum run` prints
@@ -146,7 +146,7 @@ def make_copy(
     # the others where they showed.
     own = {bug for cell in lesson.cells for bug in cell.bugs()}
     recapped = {bug for other in lessons.values() for cell in other.cells for bug in cell.bugs()}
-    planted = own | {bug for bug in recapped if CATALOGUE[bug].lesson == lesson.number}
+    planted = own | {bug for bug in recapped if PLANTED[bug].lesson == lesson.number}
     recap = [] if copy == "student" else [RepeatEarlierCells(lessons)]
     fill = {
         "student": BlankExercises(),

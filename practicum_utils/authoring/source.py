@@ -34,7 +34,7 @@ from pathlib import Path
 
 import jupytext
 
-from practicum_utils.bugs import CATALOGUE
+from practicum_utils.bugs import PLANTED
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BUG_LINE = re.compile(r"^(?P<indent>\s*)# BUG (?P<id>[\w-]+):(?: (?P<code>.*))?$")
@@ -155,17 +155,17 @@ def _validate(cell: Cell, lesson: Lesson) -> None:
 def _validate_bugs(cell: Cell, lesson: Lesson) -> None:
     named = [*cell.bugs(), *(cell.marks[mark] for mark in ("symptom", "fix") if mark in cell.marks)]
     for bug_id in named:
-        if bug_id not in CATALOGUE:
-            known = ", ".join(CATALOGUE)
+        if bug_id not in PLANTED:
+            known = ", ".join(PLANTED)
             raise LessonError(
-                f"{cell.place}: {bug_id!r} is not in the catalogue, which has {known}."
+                f"{cell.place}: {bug_id!r} is not among the planted bugs of the catalogue: {known}."
             )
     if "fix" in cell.marks and cell.kind != "markdown":
         raise LessonError(f"{cell.place}: a fix stands on a markdown cell.")
     for mark in ("fix", "symptom"):
         bug_id = cell.marks.get(mark)
-        if bug_id and CATALOGUE[bug_id].lesson != lesson.number:
-            shows = CATALOGUE[bug_id].lesson
+        if bug_id and PLANTED[bug_id].lesson != lesson.number:
+            shows = PLANTED[bug_id].lesson
             raise LessonError(
                 f"{cell.place}: {bug_id!r} shows in lesson {shows}, says the catalogue."
             )
