@@ -2,15 +2,14 @@
 
 One check for each exercise of lessons 01 to 06. It runs the solution on small random inputs and
 compares what it does with an independent reference, never its source or its names, so that any
-correct solution passes. The checks themselves stand in ``checks_data``, ``checks_training``,
-``checks_attention``, ``checks_blocks``, ``checks_classifiers`` and ``checks_prompting``.
+correct solution passes. The checks themselves stand in ``exercises``, a module for each kind.
 """
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from practicum_utils import (
+from practicum_utils.exercises import (
     checks_attention,
     checks_blocks,
     checks_classifiers,
@@ -18,7 +17,14 @@ from practicum_utils import (
     checks_prompting,
     checks_training,
 )
-from practicum_utils.checking import CheckError, demand, describe, explained, not_begun, undisturbed
+from practicum_utils.exercises.checking import (
+    CheckError,
+    demand,
+    describe,
+    explained,
+    not_begun,
+    undisturbed,
+)
 
 __all__ = ["EXERCISES", "CheckError", "Exercise", "check"]
 

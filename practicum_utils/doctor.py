@@ -2,8 +2,8 @@
 
 ``examine`` runs only what its arguments allow, in the order in which one cause explains the rest,
 and leaves everything as it was: parameters, gradients, random numbers, modes, the loader's place.
-Measurements stand in ``probes``, ``trace``, ``losses``, ``weights``, ``mending`` and ``loop_log``,
-verdicts in the modules whose names end in ``_checks``.
+It is made of ``diagnosis``: measurements stand in ``probes``, ``trace``, ``losses``, ``weights``,
+``mending`` and ``loop_log``, verdicts in the modules whose names end in ``_checks``.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 import torch
 from torch import nn
 
-from practicum_utils import (
+from practicum_utils.diagnosis import (
     data_checks,
     dry_run,
     label_checks,
@@ -26,13 +26,13 @@ from practicum_utils import (
     step_checks,
     token_checks,
 )
-from practicum_utils.adapters import Adapter
-from practicum_utils.case import Case, read_case
-from practicum_utils.findings import LEVELS, Finding, Report
-from practicum_utils.loop_log import log_loop
-from practicum_utils.mending import without_dropout
-from practicum_utils.probes import Probe
-from practicum_utils.snapshot import Snapshot, kept
+from practicum_utils.diagnosis.adapters import Adapter
+from practicum_utils.diagnosis.case import Case, read_case
+from practicum_utils.diagnosis.findings import LEVELS, Finding, Report
+from practicum_utils.diagnosis.loop_log import log_loop
+from practicum_utils.diagnosis.mending import without_dropout
+from practicum_utils.diagnosis.probes import Probe
+from practicum_utils.diagnosis.snapshot import Snapshot, kept
 
 __all__ = ["Adapter", "Finding", "Report", "examine"]
 

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from zoo import CLEAN, FORMS, build
 
-from practicum_utils import doctor, dry_run
+from practicum_utils import doctor
+from practicum_utils.diagnosis import dry_run
 from practicum_utils.doctor import examine
 
 GROUPS = ("DATA", "LABELS", "LOSS", "OPTIMIZER", "GRADIENTS", "EVENTS", "LOOP", "REPEATS", "MODEL",

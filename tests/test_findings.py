@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.findings import Finding, Report
-from practicum_utils.remedies import REMEDIES
+from practicum_utils.diagnosis.findings import Finding, Report
+from practicum_utils.diagnosis.remedies import REMEDIES
 
 NASTY = '<script>alert("x")</script> $a$ \\(b\\) & \x1b[31m' + "long " * 400
 

@@ -50,7 +50,7 @@ def test_the_embedded_model_is_small_and_has_its_card():
     files = list(tiny_folder().iterdir())
     assert sum(file.stat().st_size for file in files) <= 10_000_000
     card = (tiny_folder() / "README.md").read_text(encoding="utf-8")
-    for heading in ("**Data.**", "**Recipe.**", "**Measured**", "**Limits.**"):
+    for heading in ("**Data.**", "**Recipe.**", "**Measured.**", "**Limits.**"):
         assert heading in card
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(checksums(tiny_folder()))
 

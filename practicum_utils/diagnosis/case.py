@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from practicum_utils.adapters import HOW_TO, Adapter, Rows, some_rows
+from practicum_utils.diagnosis.adapters import HOW_TO, Adapter, Rows, some_rows
 
 KEPT_BATCHES = 16
 MOST_ROWS = 4_000  # rows whose labels and token counts are looked at

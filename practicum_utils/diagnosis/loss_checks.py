@@ -6,12 +6,12 @@ from unittest import mock
 import torch
 from torch.nn import functional
 
-from practicum_utils.adapters import logits_of
-from practicum_utils.case import Case
-from practicum_utils.findings import Finding
-from practicum_utils.losses import FAR, hard, loss_value, model_logits, right_answers
-from practicum_utils.probes import SEED, watching_linears
-from practicum_utils.trace import head_of
+from practicum_utils.diagnosis.adapters import logits_of
+from practicum_utils.diagnosis.case import Case
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.losses import FAR, hard, loss_value, model_logits, right_answers
+from practicum_utils.diagnosis.probes import SEED, watching_linears
+from practicum_utils.diagnosis.trace import head_of
 
 FLOOR = 0.1  # a loss that cannot fall below this has a floor
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from practicum_utils.findings import Finding
-from practicum_utils.padding_checks import attention_on_padding
-from practicum_utils.probes import Probe
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.padding_checks import attention_on_padding
+from practicum_utils.diagnosis.probes import Probe
 
 UNREAD = 1e-5  # a smaller change, in units of the spread, means that nothing was read
 ENOUGH_ROWS = 4

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grad
 
-from practicum_utils.adapters import logits_of
+from practicum_utils.diagnosis.adapters import logits_of
 
 SEED = 7
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from practicum_utils.checking import (
+from practicum_utils.exercises.checking import (
     call,
     compare,
     demand,

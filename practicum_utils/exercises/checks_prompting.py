@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from practicum_utils.checking import (
+from practicum_utils.exercises.checking import (
     CheckError,
     call,
     demand,

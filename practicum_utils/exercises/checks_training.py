@@ -9,8 +9,15 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.utils.data import DataLoader
 
-from practicum_utils.checking import CheckError, call, demand, demand_returned, describe, same
 from practicum_utils.data import collate
+from practicum_utils.exercises.checking import (
+    CheckError,
+    call,
+    demand,
+    demand_returned,
+    describe,
+    same,
+)
 from practicum_utils.training import pick_device
 
 # The logit of review i is LOGITS[i]: some lie between 0 and 0.5, where a threshold shows.

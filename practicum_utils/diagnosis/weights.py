@@ -4,7 +4,7 @@ import math
 
 from torch import nn
 
-from practicum_utils.case import Case
+from practicum_utils.diagnosis.case import Case
 
 EVEN = 1.85  # largest / standard deviation of numbers drawn evenly is at most 1.73
 

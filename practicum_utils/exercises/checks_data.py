@@ -2,8 +2,8 @@
 
 import torch
 
-from practicum_utils.checking import call, demand, demand_pair, demand_returned, describe
 from practicum_utils.data import Vocabulary, tokenize
+from practicum_utils.exercises.checking import call, demand, demand_pair, demand_returned, describe
 
 # Text, its tokens, and what has gone wrong where something else comes out.
 SENTENCES = (

@@ -1,8 +1,8 @@
 """Verdicts about a model that does not answer the same question twice, or not with a number."""
 
-from practicum_utils.findings import Finding
-from practicum_utils.mending import watching_dropout
-from practicum_utils.probes import SEED, Probe
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.mending import watching_dropout
+from practicum_utils.diagnosis.probes import SEED, Probe
 
 
 def check_repeats(probe: Probe) -> Finding | None:

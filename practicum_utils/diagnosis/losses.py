@@ -5,9 +5,9 @@ import math
 import torch
 from torch.nn import functional
 
-from practicum_utils.adapters import logits_of
-from practicum_utils.case import Case, pick
-from practicum_utils.probes import SEED
+from practicum_utils.diagnosis.adapters import logits_of
+from practicum_utils.diagnosis.case import Case, pick
+from practicum_utils.diagnosis.probes import SEED
 
 FAR = 30.0  # a logit so far out that every sigmoid is done
 

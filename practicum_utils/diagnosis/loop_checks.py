@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
-from practicum_utils.adapters import logits_of
-from practicum_utils.case import Case, few_rows, pick
-from practicum_utils.findings import Finding
-from practicum_utils.loop_log import LoopLog, log_loop
-from practicum_utils.losses import training_loss
-from practicum_utils.snapshot import Snapshot
+from practicum_utils.diagnosis.adapters import logits_of
+from practicum_utils.diagnosis.case import Case, few_rows, pick
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.loop_log import LoopLog, log_loop
+from practicum_utils.diagnosis.losses import training_loss
+from practicum_utils.diagnosis.snapshot import Snapshot
 
 LOOP_BATCHES = 6
 LOOP_ROWS = 4

@@ -3,8 +3,8 @@
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
-from practicum_utils.findings import Finding
-from practicum_utils.probes import Probe
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.probes import Probe
 
 
 def check_mixing(probe: Probe) -> Finding | None:

@@ -4,11 +4,11 @@ import math
 
 import torch
 
-from practicum_utils.case import Case, few_rows
-from practicum_utils.findings import Finding
-from practicum_utils.loop_log import log_loop
-from practicum_utils.losses import hard, loss_value, model_logits
-from practicum_utils.snapshot import Snapshot
+from practicum_utils.diagnosis.case import Case, few_rows
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.loop_log import log_loop
+from practicum_utils.diagnosis.losses import hard, loss_value, model_logits
+from practicum_utils.diagnosis.snapshot import Snapshot
 
 
 def check_metric(case: Case, snapshot: Snapshot) -> Finding | None:

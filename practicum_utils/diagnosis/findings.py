@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.remedies import REMEDIES
+from practicum_utils.diagnosis.remedies import REMEDIES
 from practicum_utils.token_view import clean_word, escape
 
 LEVELS = ("error", "warning", "info")

@@ -4,11 +4,11 @@ import math
 
 import torch
 
-from practicum_utils.case import Case, pick
-from practicum_utils.findings import Finding
-from practicum_utils.losses import hard, loss_value, model_logits, training_loss
-from practicum_utils.snapshot import Snapshot, schedules_of
-from practicum_utils.weights import trained_before
+from practicum_utils.diagnosis.case import Case, pick
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.losses import hard, loss_value, model_logits, training_loss
+from practicum_utils.diagnosis.snapshot import Snapshot, schedules_of
+from practicum_utils.diagnosis.weights import trained_before
 
 ADAPTIVE_STEP, PLAIN_STEP = 1.5e-4, 5e-6  # median step / weight below which a step is tiny
 ADAPTIVE_SIZE = 2.5e-5  # the same for the step itself, where the weights are small too

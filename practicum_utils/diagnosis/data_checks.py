@@ -2,8 +2,8 @@
 
 import torch
 
-from practicum_utils.case import Case, declared_pad
-from practicum_utils.findings import Finding
+from practicum_utils.diagnosis.case import Case, declared_pad
+from practicum_utils.diagnosis.findings import Finding
 
 TEXT_SHARE = 0.35  # of all tokens that the commonest tenth of the words have in any language
 MOST_ROWS, CUT_ROWS = 0.95, 0.9

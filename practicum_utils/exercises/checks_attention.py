@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from practicum_utils.checking import (
+from practicum_utils.exercises.checking import (
     CheckError,
     call,
     compare,

@@ -6,8 +6,8 @@ are asked; here stands which model has to answer which.
 
 import torch
 
-from practicum_utils import probing
-from practicum_utils.checking import call, demand, demand_pair, demand_tensor, same
+from practicum_utils.exercises import probing
+from practicum_utils.exercises.checking import call, demand, demand_pair, demand_tensor, same
 
 SMALL = {"embedding_size": 8, "hidden_size": 6}
 NO_ORDER = (

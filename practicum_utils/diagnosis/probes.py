@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practicum_utils.adapters import Rows, logits_of
-from practicum_utils.trace import LOW, LinearCall, Trace, head_of, traced
+from practicum_utils.diagnosis.adapters import Rows, logits_of
+from practicum_utils.diagnosis.trace import LOW, LinearCall, Trace, head_of, traced
 
 SEED = 20_240
 

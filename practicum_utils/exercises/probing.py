@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from practicum_utils.checking import (
+from practicum_utils.exercises.checking import (
     CheckError,
     call,
     demand,

@@ -2,9 +2,9 @@
 
 import torch
 
-from practicum_utils.findings import Finding
-from practicum_utils.mending import mended_backward_readers, zero_padding_vector
-from practicum_utils.probes import Probe
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.mending import mended_backward_readers, zero_padding_vector
+from practicum_utils.diagnosis.probes import Probe
 
 
 def attention_on_padding(probe: Probe) -> list[torch.Tensor]:

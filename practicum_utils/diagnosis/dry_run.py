@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn.modules import module as module_hooks
 
-from practicum_utils.adapters import HOW_TO, logits_of
-from practicum_utils.case import Case, pick
-from practicum_utils.findings import Finding
+from practicum_utils.diagnosis.adapters import HOW_TO, logits_of
+from practicum_utils.diagnosis.case import Case, pick
+from practicum_utils.diagnosis.findings import Finding
 
 NO_WORD = "no real token"
 

@@ -2,10 +2,10 @@
 
 import torch
 
-from practicum_utils.case import Case
-from practicum_utils.data_checks import reads_like_text
-from practicum_utils.findings import Finding
-from practicum_utils.losses import FAR, loss_value, model_logits
+from practicum_utils.diagnosis.case import Case
+from practicum_utils.diagnosis.data_checks import reads_like_text
+from practicum_utils.diagnosis.findings import Finding
+from practicum_utils.diagnosis.losses import FAR, loss_value, model_logits
 
 ONE_LABEL_ROWS = 64
 PROBE_ROWS = 120  # fewer rows say nothing about what a bag of words can learn

@@ -1,0 +1,1 @@
+"""What the doctor is made of: measurements, verdicts, the report."""
