@@ -261,6 +261,17 @@ def untold(bug, cell_text, solution, walkthrough):
     return []
 
 
+def unheard(bug, notebook):
+    """The doctor names the bug in a checked cell of the walkthrough, and later finds no error."""
+    said = [printed(cell).strip() for _, cell in code_cells(notebook) if CHECKED in tags(cell)]
+    named = f"symptom: the doctor names {bug.id}"
+    if named not in said:
+        return [f"{bug.id}: no checked cell says {named!r}"]
+    if "ok: the doctor finds no error" not in said[said.index(named) :]:
+        return [f"{bug.id}: the doctor is never satisfied with the fix"]
+    return []
+
+
 def broken_stubs(notebook):
     """Call whatever is blank; only NotImplementedError, naming the exercise, may come of it."""
     found, names = [], {}
@@ -419,6 +430,16 @@ def test_a_bug_shows_its_symptom_until_it_is_mended(bug):
     ]
     assert not [f"{path} is missing" for path in paths if not path.is_file()]
     assert untold(bug, symptoms[0].text, *map(read, paths)) == []
+
+
+# Lessons 01 and 02 come before the doctor, and it does not read what a decoder writes.
+EXAMINED = [bug for bug in PLANTED.values() if bug.lesson in ("03", "04", "05")]
+
+
+@pytest.mark.parametrize("bug", EXAMINED, ids=lambda bug: bug.id)
+def test_the_doctor_names_a_bug_until_it_is_mended(bug):
+    path = ROOT / build.FOLDERS["walkthrough"] / f"{lesson_of(bug).name}.ipynb"
+    assert unheard(bug, read(path)) == []
 
 
 @pytest.mark.parametrize("bug", PLANTED.values(), ids=lambda bug: bug.id)
@@ -671,6 +692,26 @@ def test_a_bug_that_is_not_told_is_refused(changes, words):
         spoil(notebook, number, **fields)
     (complaint,) = untold(CATALOGUE["labels-one-two"], VERDICT, notebook, notebook)
     assert complaint.startswith("labels-one-two: ") and words in complaint
+
+
+NAMED, SATISFIED = "symptom: the doctor names double-sigmoid\n", "ok: the doctor finds no error\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ((NAMED, SATISFIED), ""),
+        ((SATISFIED, NAMED), "never satisfied"),
+        ((NAMED,), "never satisfied"),
+        ((NAMED.replace("double", "another"), SATISFIED), "no checked cell says"),
+    ],
+)
+def test_a_bug_that_the_doctor_does_not_name_is_refused(said, words):
+    cells = [
+        code("print(report.verdict)", tagged=[CHECKED], outputs=[stream(line)]) for line in said
+    ]
+    complaints = unheard(CATALOGUE["double-sigmoid"], book(*cells))
+    assert len(complaints) == bool(words) and words in "".join(complaints)
 
 
 def test_a_symptom_that_only_the_solution_shows_is_refused():

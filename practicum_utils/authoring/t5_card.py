@@ -38,8 +38,8 @@ right to the letter, on texts cut as in training.
 {results}
 
 **Limits.** It knows film reviews, in English, and these five tasks. It does not translate,
-summarize or follow instructions. Longer prompts than 512 pieces are cut. What it writes into a gap
-is seldom what stood there.
+summarize or follow instructions. Longer prompts than 512 pieces are cut. Of gaps it has
+learned the form: into most it writes *the*.
 """
 
 

@@ -287,8 +287,12 @@ print("ok: the prefix chooses the task" if different else "symptom: the prefix c
 # %% [markdown]
 # Same weights, same review, five answers. `source:` asks whether a text is from IMDB or from Rotten
 # Tomatoes, `topics:` what it speaks of, `length:` how long it is. The last form is how T5 learned to read in
-# the first place: gaps in a text, to be filled. Ours writes the mark and leaves the gap empty: it has read
-# 27,000 texts, Google's a few hundred million.
+# the first place: gaps in a text, to be filled. Ours writes *the* into nearly every gap: it has learned the
+# form and the commonest word, from 27,000 texts. Google's has read a few hundred million.
+#
+# How good is it under the others? On 5,000 reviews that it has not seen, its written answer is right for 94 % of
+# the sources, 81 % of the topics and 92 % of the lengths; on sentences from Rotten Tomatoes 74, 93 and 90 %.
+# Such numbers belong beside a model: they stand in its **model card**, with how it was trained.
 
 # %% [markdown]
 # Google's T5 knows other prefixes: translation, summary, questions. **(hub)**
