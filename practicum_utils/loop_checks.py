@@ -46,7 +46,7 @@ def check_protocol(case: Case, log: LoopLog, batches: list, snapshot: Snapshot) 
 def check_arrival(case: Case, log: LoopLog, batches: list, snapshot: Snapshot) -> Finding | None:
     """Does the loop's backward bring gradients, where a backward of the same loss does?"""
     arrived = [event.gradients for event in log.of("arrived")]
-    if not arrived or max(arrived) > 0:
+    if not arrived or any(size != 0 for size in arrived):  # NaN is a gradient too
         return None
     snapshot.restore()
     mine = own_gradients(case, batches[0])
@@ -130,7 +130,7 @@ def check_direction(case: Case, log: LoopLog, batches: list, snapshot: Snapshot)
         return None
     one, other = (torch.cat(part) for part in zip(*pairs, strict=True))
     cosine = float(torch.cosine_similarity(one, other, dim=0))
-    if cosine > -0.5:
+    if not cosine < -0.5:  # NaN is no answer
         return None
     return Finding(
         "loss-sign-flipped", "error",

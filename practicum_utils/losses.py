@@ -1,5 +1,7 @@
 """What a loss says about answers of our choosing. Measurements; the verdicts stand elsewhere."""
 
+import math
+
 import torch
 from torch.nn import functional
 
@@ -30,7 +32,8 @@ def loss_value(case: Case, answers: torch.Tensor, labels: torch.Tensor) -> float
     try:
         with torch.no_grad():
             value = case.loss_fn(answers, labels)
-        return float(value.double().mean() if value.dim() else value)
+        value = float(value.double().mean() if value.dim() else value)
+        return value if math.isfinite(value) else None
     except Exception:  # a loss that refuses such answers has said so
         return None
 

@@ -41,7 +41,9 @@ def check_metric(case: Case, snapshot: Snapshot) -> Finding | None:
 
 
 def _close(one: float, other: float) -> bool:
-    return min(abs(one - other), abs(one / 100 - other)) < 1e-3
+    if one > 1:  # in per cent
+        one /= 100
+    return abs(one - other) < 1e-3
 
 
 def _accuracy(returned) -> float | None:
@@ -105,7 +107,7 @@ def _takes_logits(case: Case, logits) -> bool:
     labels = hard(rows.labels)
     far = loss_value(case, torch.full_like(logits, 3.0), torch.ones_like(labels))
     near = loss_value(case, torch.full_like(logits, 0.999), torch.ones_like(labels))
-    return far is not None and near is not None and far < near
+    return far is not None and near is not None and abs(far) < abs(near)
 
 
 def _threshold(case: Case, answers) -> float:

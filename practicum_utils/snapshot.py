@@ -36,7 +36,7 @@ class Snapshot:
             self._undo.extend(_keep_attributes(part) for part in module.modules())
         for one in optimizers:
             self._undo.append(_keep_optimizer(one))
-            self._undo.extend(map(_keep_attributes, _schedules(one)))
+            self._undo.extend(map(_keep_attributes, schedules_of(one)))
         for part in others:
             self._undo.extend(_keep_loader(part))
         self._undo.append(_keep_random_numbers())
@@ -142,7 +142,7 @@ def _keep_optimizer(optimizer):
     return undo
 
 
-def _schedules(optimizer) -> list[LRScheduler]:
+def schedules_of(optimizer) -> list[LRScheduler]:
     """The learning-rate schedules of this optimizer; nothing but the heap knows them."""
     found = [thing for thing in gc.get_objects() if issubclass(type(thing), LRScheduler)]
     return [schedule for schedule in found if getattr(schedule, "optimizer", None) is optimizer]

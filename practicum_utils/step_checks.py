@@ -7,7 +7,7 @@ import torch
 from practicum_utils.case import Case, pick
 from practicum_utils.findings import Finding
 from practicum_utils.losses import hard, loss_value, model_logits, training_loss
-from practicum_utils.snapshot import Snapshot
+from practicum_utils.snapshot import Snapshot, schedules_of
 from practicum_utils.weights import trained_before
 
 ADAPTIVE_STEP, PLAIN_STEP = 1.5e-4, 5e-6  # median step / weight below which a step is tiny
@@ -23,29 +23,34 @@ def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
     losses, ratio, size, adaptive = _trial(case, rows, 1.0, snapshot)
     if not losses:
         return None
-    rates = [float(group["lr"]) for group in case.optimizer.param_groups]
-    rate = f"learning rate {max(rates):g}"
-    if max(rates) == 0:
+    rate = max(_rates(case.optimizer))
+    if rate == 0:
         return Finding("tiny-learning-rate", "error", "the learning rate is 0",
                        cannot_tell="a schedule that has ended")  # fmt: skip
-    evidence = f"{rate}: a step moves the median weight by {ratio:.1e} of its size"
+    evidence = f"learning rate {rate:g}: a step moves the median weight by {ratio:.1e} of its size"
     small = ADAPTIVE_STEP if adaptive else PLAIN_STEP
+    if ratio == 0:  # nothing moved, which is not the rate's fault
+        return None
     if ratio < small:
         return _too_small(case, rows, losses, f"{evidence} (threshold {small:g})", snapshot)
     if adaptive and size < ADAPTIVE_SIZE:
         evidence += f", {size:.1e} in all (threshold {ADAPTIVE_SIZE:g})"
         return _too_small(case, rows, losses, evidence, snapshot)
-    if ratio > HUGE_STEP or not all(map(math.isfinite, losses)) or max(losses) > 3 * losses[0] + 1:
-        return _too_large(case, rows, losses, ratio, evidence, snapshot)
-    return None
+    large = HUGE_STEP if adaptive else HUGE_STEP / 10
+    jumps = ratio > 4 * large or (not adaptive and ratio > large)
+    calm = all(map(math.isfinite, losses)) and max(losses) <= 3 * losses[0] + 1
+    if calm and ratio <= large:
+        return None
+    text = f"{evidence} (threshold {large:g})"
+    return _too_large(case, rows, losses, jumps, text, snapshot)
 
 
 def _too_small(case: Case, rows, losses, evidence: str, snapshot) -> Finding | None:
     own, fall = losses[0] - losses[-1], 0.0
-    for best in (10, 100, 1_000, 10_000):
+    for best in (10, 100, 1_000, 10_000, 100_000):
         trial = _trial(case, rows, best, snapshot)[0]
         fall = losses[0] - min(trial) if all(map(math.isfinite, trial)) else 0.0
-        if fall >= max(0.02, 5 * own):
+        if fall >= max(0.02, 5 * own) or fall >= max(0.002, 50 * own):
             break
     else:
         return None
@@ -67,10 +72,10 @@ def _knows_already(case: Case, loss: float) -> bool:
     return silent is not None and loss < KNOWS * silent
 
 
-def _too_large(case: Case, rows, losses, ratio, evidence: str, snapshot) -> Finding | None:
+def _too_large(case: Case, rows, losses, jumps: bool, evidence: str, snapshot) -> Finding | None:
     worst = max((loss for loss in losses if math.isfinite(loss)), default=math.inf)
     finite = all(map(math.isfinite, losses))
-    jumps = ratio > 4 * HUGE_STEP and worst > 1.2 * losses[0]
+    jumps = jumps and worst > 1.3 * losses[0]
     if finite and not jumps and worst <= 2 * losses[0] + 0.5:
         return None
     trials = [_trial(case, rows, m, snapshot)[0] for m in (0.1, 0.01, 0.001)]
@@ -79,16 +84,24 @@ def _too_large(case: Case, rows, losses, ratio, evidence: str, snapshot) -> Find
         return None
     return Finding(
         "huge-learning-rate", "error",
-        f"{evidence} (threshold {HUGE_STEP}); in {len(losses) - 1} steps on one batch the loss "
+        f"{evidence}; in {len(losses) - 1} steps on one batch the loss "
         f"goes from {losses[0]:.2f} to {losses[-1]:.2f}, at most {worst:.2f}; smaller steps do not",
     )  # fmt: skip
+
+
+def _rates(optimizer) -> list[float]:
+    """The learning rate of each group; where a schedule is about to begin, the one it leads to."""
+    begins = any(schedule.last_epoch == 0 for schedule in schedules_of(optimizer))
+    groups = optimizer.param_groups
+    return [float(g.get("initial_lr", g["lr"]) if begins else g["lr"]) for g in groups]
 
 
 def _trial(case: Case, rows, times: float, snapshot: Snapshot):
     """(losses, median step / weight, median step, adaptive) of some steps on one batch."""
     snapshot.restore()
-    for group in case.optimizer.param_groups:
-        group["lr"] = group["lr"] * times
+    groups = zip(case.optimizer.param_groups, _rates(case.optimizer), strict=True)
+    for group, rate in groups:
+        group["lr"] = rate * times
     parameters = [p for p in case.model.parameters() if p.requires_grad]
     losses, ratio, size = [], 0.0, 0.0
     for step in range(TRIAL_STEPS + 1):
@@ -100,7 +113,8 @@ def _trial(case: Case, rows, times: float, snapshot: Snapshot):
             break
         case.optimizer.zero_grad()
         loss.backward()
-        before = [p.detach().clone() for p in parameters] if step == 0 else None
+        # A head of zeros lets no gradient through at first; the step after it can be measured.
+        before = [p.detach().clone() for p in parameters] if ratio == 0 else None
         case.optimizer.step()
         if before:
             ratio, size = _median_step(parameters, before)

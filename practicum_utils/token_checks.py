@@ -69,7 +69,11 @@ def check_order(probe: Probe) -> Finding | None:
     rows = probe.usable & (probe.rows.lengths >= 4)
     if not looks or not rows.any() or T < 4:
         return None
-    answer = probe.try_to_ask(_shuffled(probe))
+    shuffled = _shuffled(probe)
+    rows &= (shuffled != probe.rows.token_ids).sum(dim=1) >= 3  # or little was shuffled
+    if not rows.any():
+        return None
+    answer = probe.try_to_ask(shuffled)
     if answer is None:
         return None
     moved = float(probe.change(answer)[rows.cpu()].max())
