@@ -217,7 +217,7 @@ def share(hits: int, count: int) -> str:
     if not count:
         return "no runs"
     low, high = accuracy_interval(hits, count)
-    return f"{hits:,} of {count:,}, {hits / count:.1%} ({low:.1%} to {high:.1%})"
+    return f"{hits:,} of {count:,}, {hits / count:.2%} ({low:.1%} to {high:.1%})"
 
 
 def print_matrix(runs: list[dict]) -> None:

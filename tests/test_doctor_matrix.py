@@ -72,7 +72,7 @@ def test_the_tables_count_what_was_named(matrix, capsys):
     ]  # fmt: skip
     matrix.print_matrix(runs)
     out = capsys.readouterr().out
-    assert "1/0/0/1" in out and "exact            1 of 2, 50.0%" in out
+    assert "1/0/0/1" in out and "exact            1 of 2, 50.00%" in out
     matrix.print_clean([{"task": ["clean", [], "gru", "", 0], "named": runs[1]["named"]}])
     assert "gru: missing-step 1" in capsys.readouterr().out
 
