@@ -44,7 +44,11 @@ DATA = (
 )
 LABELS = (label_checks.check_label_set, label_checks.check_label_counts)
 LOSS = (label_checks.check_label_shape, loss_checks.check_loss_sign)
-OPTIMIZER = (parameter_checks.check_frozen, parameter_checks.check_coverage)
+OPTIMIZER = (
+    parameter_checks.check_frozen,
+    parameter_checks.check_coverage,
+    parameter_checks.check_hidden,
+)
 GRADIENTS = (parameter_checks.check_gradients,)
 EVENTS = (loop_checks.check_protocol, loop_checks.check_arrival, loop_checks.check_direction)
 LOOP = (loop_checks.check_modes, metric_checks.check_metric)

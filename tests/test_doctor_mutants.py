@@ -6,7 +6,7 @@ And every check can hold its tongue: on a correct program none of them says a wo
 import pytest
 import torch
 from torch import nn
-from zoo import CLEAN, FORMS, build
+from zoo import CLEAN, FORMS, LATER_FORMS, build
 
 from practicum_utils import doctor
 from practicum_utils.diagnosis import dry_run
@@ -22,7 +22,8 @@ def planted(bug, column):
 
 
 def form(name):
-    return lambda: (FORMS[name][1](0), FORMS[name][0])
+    bug, make = (FORMS | LATER_FORMS)[name]
+    return lambda: (make(0), bug)
 
 
 def changed(bug, **changes):
@@ -71,6 +72,7 @@ WITNESSES = {
     "check_loss_sign": planted("loss-sign-flipped", "cnn"),
     "check_frozen": planted("frozen-layers", "cnn"),
     "check_coverage": planted("optimizer-on-a-copy", "cnn"),
+    "check_hidden": form("LayersInAList"),
     "check_gradients": planted("graph-cut-embedding", "cnn"),
     "check_protocol": planted("missing-zero-grad", "cnn"),
     "check_arrival": changed("graph", run_epoch=with_loss(

@@ -1,8 +1,10 @@
 """Train the tiny T5 that comes with the course, from scratch, on the reviews of its package.
 
 Run: python -m practicum_utils.authoring.train_tiny_t5 OUT [--seed 0] [--rounds 220]
+         [--new-vocabulary]
 
-1. a vocabulary of 12,000 pieces (Unigram, lower case);
+1. a vocabulary of 12,000 pieces (Unigram, lower case): that of the package, or a new one, which is
+   never quite the same, as its trainer counts in parallel;
 2. a warm start of the embeddings: the mean of a text's embeddings learns its label and its source;
 3. the five tasks of ``t5_tasks`` in one mixture, learning rate falling to 0.
 
@@ -10,6 +12,7 @@ No review of the test splits is used. Stop it at any time: the same command goes
 and ends at the same weights.
 """
 
+import importlib.resources
 import json
 import time
 from functools import partial
@@ -43,7 +46,7 @@ from practicum_utils.authoring.t5_tokenizer import (
 from practicum_utils.authoring.t5_warm_start import warm_start
 from practicum_utils.reviews import load_reviews
 from practicum_utils.storage import write_whole
-from practicum_utils.t5 import CHECKSUMS, T5, checksums
+from practicum_utils.t5 import CHECKSUMS, T5, checksums, tiny_folder
 
 SIZES = {"d_model": 128, "d_kv": 32, "num_heads": 4, "d_ff": 256,
          "num_layers": 2, "num_decoder_layers": 1}  # fmt: skip
@@ -158,12 +161,13 @@ def main(
     seed: int = 0,
     rounds: int = ROUNDS,
     max_texts: Annotated[int | None, typer.Option(help="train on fewer texts, to try it")] = None,
+    new_vocabulary: Annotated[bool, typer.Option(help="do not take the package's pieces")] = False,
 ) -> None:
     """Train the tiny T5, or go on where an earlier run into the same folder stopped."""
     work = out.with_name(f"{out.name}-work")
     work.mkdir(parents=True, exist_ok=True)
     splits = [load_reviews(name, max_train=max_texts) for name in ("imdb", "rotten_tomatoes")]
-    tokenizer = _tokenizer(splits, work)
+    tokenizer = _tokenizer(splits, work, new_vocabulary)
     corpus = read_corpus(splits, tokenizer)
     training = start(corpus, len(tokenizer), rounds, seed, work)
     marks = [tokenizer.convert_tokens_to_ids(f"<extra_id_{i}>") for i in range(GAPS + 1)]
@@ -178,10 +182,14 @@ def main(
     export(training, tokenizer, tasks, splits, out)
 
 
-def _tokenizer(splits, work: Path) -> PreTrainedTokenizerFast:
+def _tokenizer(splits, work: Path, new: bool) -> PreTrainedTokenizerFast:
     if (work / "tokenizer.json").exists():
         return PreTrainedTokenizerFast.from_pretrained(work)
-    tokenizer = train_tokenizer([text for split in splits for text in split["train"]["text"]])
+    if new:
+        tokenizer = train_tokenizer([text for split in splits for text in split["train"]["text"]])
+    else:
+        with importlib.resources.as_file(tiny_folder()) as folder:
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     tokenizer.save_pretrained(work)
     return tokenizer
 

@@ -37,6 +37,40 @@ def check_coverage(case: Case) -> Finding | None:
     return Finding("optimizer-misses-layers", "error", evidence)
 
 
+def check_hidden(case: Case) -> Finding | None:
+    """Are there weights that the loss depends on and that ``parameters()`` does not list?"""
+    loss, _ = training_loss(case, pick(case.best(), ROWS))
+    if loss is None:
+        return None
+    held = {id(p) for group in case.optimizer.param_groups for p in group["params"]}
+    known = held | {id(p) for p in case.model.parameters()}
+    hidden = [weight for weight in _leaves(loss) if id(weight) not in known]
+    if not hidden:
+        return None
+    return Finding(
+        "optimizer-misses-layers", "error",
+        f"{len(hidden)} weights move the loss and are neither the optimizer's nor in "
+        f"model.parameters() (threshold 0); the first has the shape {tuple(hidden[0].shape)}",
+        cause="layers in a plain list or dictionary, which the model does not register",
+        fix="nn.ModuleList or nn.ModuleDict in place of the list or dictionary",
+    )  # fmt: skip
+
+
+def _leaves(loss: torch.Tensor) -> list[nn.Parameter]:
+    """The parameters that a gradient of the loss would reach."""
+    waiting, seen, found = [loss.grad_fn], set(), []
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaf = getattr(node, "variable", None)  # only the last nodes of the graph have one
+        if isinstance(leaf, nn.Parameter):
+            found.append(leaf)
+        waiting.extend(following for following, _ in node.next_functions)
+    return found
+
+
 def check_frozen(case: Case) -> Finding | None:
     """Are layers frozen that still have their first random weights?"""
     named = dict(case.model.named_parameters())

@@ -93,7 +93,8 @@ class Probe:
             if other is not None:
                 answers.append(other)
         answers = torch.cat(answers)
-        return answers[answers.isfinite().all(dim=1)].std(dim=0, correction=0).nan_to_num()
+        numbers = answers[answers.isfinite().all(dim=1)]
+        return numbers.std(dim=0, correction=0) if len(numbers) else torch.zeros_like(answers[0])
 
     @cached_property
     def coarse(self) -> bool:

@@ -334,7 +334,7 @@ beats = result["low"].iloc[0] > 0.5
 print("ok: the prompt beats guessing" if beats else "symptom: no better than guessing")
 
 # %% [markdown]
-# Ours at full size: 0.852, and one free answer in 500 is no label. The accuracy comes with its 95 % interval:
+# Ours at full size: 0.852, and every free answer is a label. The accuracy comes with its 95 % interval:
 # with 500 reviews that is about 3 points to either side, and differences below that are mostly luck. Next to
 # lessons 03 to 05 (5,000 reviews each, so about 1 point):
 
@@ -377,10 +377,14 @@ print(trial.drop(columns="seconds").round(3).to_string())
 # no label, `positive` the share answered "positive" (half would be right), and `p` says how surprising the
 # difference to the first row would be between two equally good prompts (McNemar's test).
 #
-# With the tiny T5: the colon does not matter (0.852 with and without). "Step by step" does not either (0.852):
-# it helps models that write their thoughts down, and ours writes one word. Without the prefix, or asked
-# politely, accuracy is 0.48 to 0.49 and 99.8 % of the answers are **no label**: it was never asked in such
-# words.
+# With the tiny T5: the colon does not matter (0.852 with it, 0.856 without). Without the prefix, with one that it
+# never learned, or asked politely, accuracy is 0.50 to 0.51 and **no** answer is a label: it was never asked in
+# such words. Under the prefix of another task the two ways of scoring part: every written answer is a source, and
+# yet the scores of the two labels, which it would not write, are right for 0.830.
+#
+# And "step by step"? 0.870, p = 0.02. A discovery? It helps models that write their thoughts down, and ours writes
+# one word. We also tried six changes at once: if none of them did anything, some p would still be below 0.05 in
+# about one experiment of four. Keep it in mind; we come back to it.
 
 # %% [markdown]
 # Then the text itself. Where does a review say what it thinks, and do the line breaks hurt?
@@ -400,8 +404,8 @@ texts = {
 print(compare_prompts(t5, texts, reviews).drop(columns="seconds").round(3).to_string())
 
 # %% [markdown]
-# Ours: the first 128 words give 0.824, the last 0.832, all of it 0.852, and p is 0.08 and 0.19. The order is
-# what one would guess, and 500 reviews are too few to be sure of it. The line breaks change nothing.
+# Ours: the first 128 words give 0.834, the last 0.820, all of it 0.852, and p is 0.22 and 0.03. More text is
+# better, as one would guess; which half is better, 500 reviews cannot tell. The line breaks change nothing.
 
 # %% [markdown]
 # Now the words of the answer. Asked to choose between *bad* and *good*, which its training never named, and
@@ -422,7 +426,7 @@ print(pandas.concat(tables)[columns].round(3).to_string())
 
 # %% [markdown]
 # Exchanged labels give exactly one minus the accuracy: the model does not know what we *want* its words to
-# mean. For *bad* and *good*, ours is at 0.17, far **below** chance: it never learned to write these two words,
+# mean. For *bad* and *good*, ours is at 0.16, far **below** chance: it never learned to write these two words,
 # and numbers nobody trained can lean either way. All its free answers were something else, as `invalid` tells.
 # And does it lean to one side before it has read anything? A prompt **without content** shows its
 # bias:
@@ -433,7 +437,7 @@ for nothing in ("N/A", "the", "..."):
     print(f"{nothing!r:<6} negative {negative:.2f}, positive {positive:.2f}")
 
 # %% [markdown]
-# Ours leans to the negative: 0.18 for "N/A". Half would be neutral.
+# Ours is nearly neutral, which would be a half: 0.53 for "N/A", 0.46 for three dots.
 
 # %% [markdown]
 # ## A fair comparison
@@ -468,9 +472,9 @@ print("chosen on the first half:", best)
 print(row.drop(columns=["p", "seconds"]).round(3).to_string())
 
 # %% [markdown]
-# In our run the first half chose the prompt without the colon, which the whole sample could not tell from the
-# exact one. That is what luck looks like. The number to report is the one on the second half: 0.876, between
-# 0.829 and 0.911.
+# In our run the first half chose "step by step", and the number to report for it is the one on the second half:
+# 0.860, between 0.812 and 0.898. Was it better, then? FULL_RESULT
+# That is what luck looks like, and why the last word belongs to reviews that did not choose.
 
 # %% [markdown]
 # ## Your turn
@@ -495,7 +499,7 @@ for text in (
     print(f"{positive:.2f}  {text}")
 
 # %% [markdown]
-# The last two have the same words, and in our run the same number, 0.25. The tiny T5 weighs words and hardly
+# The last two have the same words, and in our run the same number, 0.39. The tiny T5 weighs words and hardly
 # sees their order, like the mean of embeddings that it started from.
 
 # %% [markdown] only="walkthrough"
