@@ -473,8 +473,9 @@ print(row.drop(columns=["p", "seconds"]).round(3).to_string())
 
 # %% [markdown]
 # In our run the first half chose "step by step", and the number to report for it is the one on the second half:
-# 0.860, between 0.812 and 0.898. Was it better, then? FULL_RESULT
-# That is what luck looks like, and why the last word belongs to reviews that did not choose.
+# 0.860, between 0.812 and 0.898. Was it better, then? We asked all
+# 5,000 test reviews once: exact 0.861, "step by step" 0.862, p = 0.84. That is what luck looks like, and why the
+# last word belongs to reviews that did not choose.
 
 # %% [markdown]
 # ## Your turn
