@@ -48,7 +48,7 @@ print(transformer)
 #
 # T5, the *Text-to-Text Transfer Transformer* (Raffel and others, 2020), makes every task the same task:
 # a text comes in, a text goes out. There are two of them here. The **tiny** one comes with this course and
-# was trained on its reviews, on two processor cores. It is a real T5, only small:
+# was trained on its reviews, in twenty minutes on one processor core. It is a real T5, only small:
 
 # %% tell=true
 tiny = load_t5("tiny")
