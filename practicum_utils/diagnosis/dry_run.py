@@ -11,8 +11,6 @@ from practicum_utils.diagnosis.adapters import HOW_TO, logits_of
 from practicum_utils.diagnosis.case import Case, pick
 from practicum_utils.diagnosis.findings import Finding
 
-NO_WORD = "no real token"
-
 
 class Places:
     """Which layers are at work, to say where an exception came from."""
