@@ -5,6 +5,7 @@ too, so that a lesson needs one import line for its pictures.
 """
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 
@@ -12,6 +13,7 @@ from practicum_utils.explore import explore_attention, look_at_text, predict_the
 from practicum_utils.heads import show_heads
 from practicum_utils.significance import accuracy_interval
 from practicum_utils.token_view import TokenView, show_attention
+from practicum_utils.yardstick import load_yardstick
 
 __all__ = [
     "TokenView", "compare_histories", "explore_attention", "look_at_text", "plot_accuracies",
@@ -19,6 +21,13 @@ __all__ = [
 ]  # fmt: skip
 
 TRAIN, TEST = "#0072B2", "#D55E00"  # blue and orange of the Okabe-Ito palette, safe for all eyes
+GREY = "#444444"
+RUNS = [
+    {"color": color, "marker": marker}
+    for color, marker in zip(
+        (TRAIN, TEST, "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "osD^vP", strict=True
+    )
+]
 
 
 def plot_history(history, title: str = "") -> None:
@@ -52,24 +61,30 @@ def _curves(axis, history, name: str) -> None:
 def compare_histories(histories: Mapping[str, object]) -> None:
     """Draw the test accuracy of several runs against training seconds; print a table.
 
-    A run without a finished epoch is left out, and named.
+    The dashed line is the yardstick: what a linear model on words and word pairs reaches on the
+    lessons' full data, and after how many seconds. A run without a finished epoch is left out, and
+    named.
     """
     for name in [name for name, history in histories.items() if not len(history)]:
         print(f"{name}: no epoch was finished, so there is nothing to compare")
     histories = {name: history for name, history in histories.items() if len(history)}
-    figure, axis = plt.subplots(figsize=(6.5, 3.6), facecolor="white")
-    markers = "osD^vP*X"
-    for index, (name, history) in enumerate(histories.items()):
+    figure, axis = plt.subplots(figsize=(8, 3.6), facecolor="white")
+    for (name, history), look in zip(histories.items(), cycle(RUNS), strict=False):
         seconds = [sum(history.train_seconds[: end + 1]) for end in range(len(history))]
-        axis.plot(seconds, history.test_accuracy, f"{markers[index % 8]}-", label=name)
+        axis.plot(seconds, history.test_accuracy, label=name, **look)
+    yardstick = load_yardstick()
+    axis.axhline(yardstick.accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
+    axis.plot(yardstick.seconds, yardstick.accuracy, "*", ms=11, color=GREY, label=yardstick.name)
     axis.set(xlabel="seconds of training", ylabel="test accuracy")
     axis.grid(alpha=0.3)
-    axis.legend()
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.tight_layout()
     plt.show()
-    for name, history in histories.items():
-        total = sum(history.train_seconds)
-        print(f"{name:<20} test accuracy {history.test_accuracy[-1]:.3f} after {total:.0f} s")
+    rows = [
+        (name, run.test_accuracy[-1], sum(run.train_seconds)) for name, run in histories.items()
+    ]
+    for name, accuracy, seconds in (*rows, yardstick):
+        print(f"{name:<20} test accuracy {accuracy:.3f} after {seconds:.0f} s")
 
 
 def plot_accuracies(shares: Mapping[str, tuple[float, int]]) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 
 from practicum_utils.data import make_loader
 from practicum_utils.models import MeanEmbedding, SimpleRNN
+from practicum_utils.results import recall
 from practicum_utils.storage import write_whole
 from practicum_utils.training import (
     History,
@@ -26,6 +27,7 @@ from practicum_utils.training import (
     set_seed,
 )
 from practicum_utils.visualize import compare_histories
+from practicum_utils.yardstick import load_yardstick
 
 LOSS = nn.BCEWithLogitsLoss()
 VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -456,9 +458,26 @@ def test_an_empty_history_draws_nothing_and_says_so(figures, capsys):
 @NO_SCREEN
 def test_compared_histories_are_drawn_over_seconds(history, figures, capsys):
     compare_histories({"one": history, "other": history})
-    (line, _) = figures()[0].axes[0].get_lines()
+    (line, _, level, yardstick) = figures()[0].axes[0].get_lines()
     assert list(line.get_xdata()) == [12.0, 23.0] and list(line.get_ydata()) == [0.625, 0.6]
-    assert "test accuracy 0.600 after 23 s" in capsys.readouterr().out
+    best = load_yardstick()
+    assert list(level.get_ydata()) == [best.accuracy] * 2
+    assert (yardstick.get_xdata()[0], yardstick.get_ydata()[0]) == (best.seconds, best.accuracy)
+    printed = capsys.readouterr().out
+    assert "one                  test accuracy 0.600 after 23 s" in printed
+    assert f"{best.name} test accuracy 0.915 after {best.seconds:.0f} s" in printed
+
+
+@NO_SCREEN
+def test_more_runs_than_looks_are_all_drawn(history, figures):
+    compare_histories({f"run {number}": history for number in range(9)})
+    assert len(figures()[0].axes[0].get_lines()) == 9 + 2
+
+
+def test_the_yardstick_is_above_the_reference_runs_and_quick(home):
+    best = load_yardstick()
+    assert 0.91 < best.accuracy < 0.93 and best.seconds < 30
+    assert best.accuracy > recall("attention_rnn").test_accuracy[-1]
 
 
 # Seeds, devices, sizes

@@ -32,9 +32,9 @@ set_seed(0)
 device = pick_device()
 
 # %% [markdown]
-# ## The data of lesson 01
+# ## Before we go on, let's revisit lesson 01
 #
-# The package has what we wrote last time. `tokenize_all` is `tokenize` for many reviews, and keeps
+# Reviews became tokens, tokens became ids, ids became padded batches. The package has what we wrote. `tokenize_all` is `tokenize` for many reviews, and keeps
 # its result on disk, so that the second time takes a moment only.
 
 # %%

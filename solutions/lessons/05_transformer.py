@@ -537,8 +537,8 @@ compare_histories({
 
 # %% [markdown]
 # About 0.88 at full size: better than the simple RNN, not better than attention over LSTMs, and no
-# better than the mean of embeddings either. Transformers shine with far more text than 20,000 reviews;
-# lesson 06 uses one that has read it.
+# better than the mean of embeddings either. The star is three points above. Transformers shine with far
+# more text than 20,000 reviews; lesson 06 uses one that has read it.
 
 # %% [markdown]
 # ## Every head's map
