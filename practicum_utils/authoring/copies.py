@@ -18,6 +18,7 @@ from practicum_utils.bugs import PLANTED
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
 TOLD = "-told"  # ends the id of a cell whose output `practicum run` prints
 COPIES = ("student", "solution", "walkthrough")
+CATCH_UP = re.compile(r"^# (from practicum_utils\S* import .*)$", re.MULTILINE)
 
 
 def to_notebook(lesson: Lesson) -> NotebookNode:
@@ -67,6 +68,16 @@ class BlankExercises(Preprocessor):
         if cell.cell_type == "code":
             cell.source = plant(cell.source, set())
         return cell, resources
+
+
+def take_catch_up(notebook: NotebookNode) -> int:
+    """Take every catch-up line of a student copy, as a student who fell behind; their number."""
+    taken = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source, count = CATCH_UP.subn(r"\1", cell.source)
+            taken += count
+    return taken
 
 
 class PlantBugs(Preprocessor):
