@@ -90,7 +90,8 @@ def compare_prompts(
         first = right if first is None else first
         rows[name] = {**row, "p": mcnemar(first, right)}
     seconds = time.perf_counter() - started
-    progress.close(f"{len(makers)} prompts, {len(texts)} reviews each: {seconds:.0f} s")
+    count = "1 prompt" if len(makers) == 1 else f"{len(makers)} prompts"
+    progress.close(f"{count}, {len(texts)} reviews each: {seconds:.0f} s")
     columns = ["accuracy", "low", "high", "invalid", "positive", "p", "cut", "seconds"]
     return pandas.DataFrame.from_dict(rows, orient="index")[columns].rename_axis("prompt")
 
