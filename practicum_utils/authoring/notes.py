@@ -10,12 +10,15 @@ the class sees of it and which cells run again. So no line of code stands in a n
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from practicum_utils.authoring.build import read_all
 from practicum_utils.authoring.recap import find_cell
 from practicum_utils.authoring.regions import plant, uncover
-from practicum_utils.authoring.source import Cell, Lesson, LessonError, listed
+from practicum_utils.authoring.source import Cell, Lesson, LessonError, find_sources, listed
 from practicum_utils.authoring.walkthrough import diff
 from practicum_utils.bugs import PLANTED
+from practicum_utils.storage import write_whole
 
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 SUBHEADING = re.compile(r"^### .+$", re.MULTILINE)
@@ -58,7 +61,7 @@ def title(lesson: Lesson) -> str:
 
 
 def sections(lesson: Lesson) -> list[Section]:
-    """Cut what the student and the presenter get into sections; LessonError if minutes are amiss."""
+    """The sections of what student and presenter get; LessonError if the minutes are amiss."""
     groups = []
     for cell in lesson.cells:
         if _unseen(cell):
@@ -88,8 +91,8 @@ def _minutes(name: str, cells: list[Cell]) -> int:
     timed = [cell.marks["minutes"] for cell in cells if cell.for_presenter and _timed(cell)]
     if len(timed) != 1:
         raise LessonError(
-            f"{cells[0].place}: the section {name!r} has {len(timed)} presenter cells with minutes; "
-            "it needs one."
+            f"{cells[0].place}: the section {name!r} needs one presenter cell with minutes, "
+            f"and has {len(timed)}."
         )
     work = sum(cell.marks["minutes"] for cell in cells if "exercise" in cell.marks)
     if work > timed[0]:
@@ -240,3 +243,20 @@ def _bug_table(lesson: Lesson, lessons: dict[str, Lesson]) -> list[str]:
     rows = [f"| `{bug}` | {clock(planted[bug])} | {clock(when)} |" for bug, when in met.items()]
     head = "| bug | you plant it in the section at | the class meets it at |\n|---|---|---|"
     return ["\n".join([head, *rows])] if rows else []
+
+
+def read(root: Path, number: str) -> str:
+    """Return the instructor's page of a lesson of the repository; LessonError if there is none."""
+    [source] = find_sources(root / "solutions" / "lessons", [number])
+    lessons = read_all(root)
+    return page(lessons[source.name[:2]], lessons)
+
+
+def write(text: str, path: Path) -> None:
+    """Write a page to a file, whole or not at all; LessonError if it cannot stand there."""
+    if path.is_dir():
+        raise LessonError(f"{path} is a folder; name a file for the notes with -o.")
+    try:
+        write_whole(path, lambda file: file.write(text.encode()))
+    except OSError as error:
+        raise LessonError(f"The notes could not be written to {path}: {error.strerror}.") from error

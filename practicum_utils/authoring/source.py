@@ -5,8 +5,8 @@ Cell marks stand in the header, as in ``# %% name="rnn" exercise="3.1" minutes=1
 =========  =======================================================================================
 name       what ``rerun`` and ``recap`` call the cell by
 exercise   the exercise's id; the cell holds one def or class with SOLUTION regions
-minutes    how long the exercise takes (with ``exercise``); on a presenter cell, how long its section
-           takes in class, exercises included
+minutes    how long the exercise takes (with ``exercise``); on a presenter cell, how long its
+           section takes in class, exercises included
 catch_up   the import that replaces the exercise for whoever falls behind (with ``exercise``)
 only       the copies that get the cell: student, solution, walkthrough; "presenter", on a
            markdown cell, makes it a note for ``practicum notes`` and ``practicum slides``
