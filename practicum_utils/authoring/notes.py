@@ -16,7 +16,7 @@ from practicum_utils.authoring.build import read_all
 from practicum_utils.authoring.recap import find_cell
 from practicum_utils.authoring.regions import plant, uncover
 from practicum_utils.authoring.source import Cell, Lesson, LessonError, find_sources, listed
-from practicum_utils.authoring.walkthrough import diff
+from practicum_utils.authoring.walkthrough import changed_lines
 from practicum_utils.bugs import PLANTED
 from practicum_utils.storage import write_whole
 
@@ -158,7 +158,7 @@ def _defined(cell: Cell) -> str:
 def _change(bug: str, code: str) -> str:
     """The lines that planting a bug changes, as a diff from right to wrong."""
     code = uncover(code)
-    lines = diff(plant(code, set()), plant(code, {bug})).splitlines()
+    lines = changed_lines(plant(code, set()), plant(code, {bug})).splitlines()
     return "\n".join(["```diff", *(line.rstrip() for line in lines), "```"])
 
 
