@@ -14,7 +14,7 @@ from practicum_utils.bugs import PLANTED
 
 ROOT = find_root()
 LESSONS = read_all(ROOT)
-PROMISE = "**Time:** 20 minutes of class, 5 of them in one exercises."
+PROMISE = "**Time:** 20 minutes of class, 5 of them in one exercise."
 IDS = '# ## The ids\n\n# %% [markdown] only="presenter" minutes=15\n# Ids.\n'
 OPENING = '# %% [markdown] only="presenter" minutes=3\n# Say hello.\n'
 TIMED = (
@@ -89,7 +89,7 @@ def test_the_page_follows_the_lesson(timed, tmp_path):
         "## 0:03 The ids (15 min)", "## 0:18 Takeaways (2 min)",
     ]  # fmt: skip
     assert page.endswith("**0:20 The class is over.**\n")
-    assert "20 minutes of class, 5 of them in 1 exercises." in page
+    assert "20 minutes of class, 5 of them in 1 exercise." in page
     assert "**Exercise 1.1, 5 minutes:** `to_label`" in page
     assert "`from course import to_label`" in page
     assert "| `pad-is-a-word` | 0:03 | 0:03 |" in page

@@ -121,7 +121,7 @@ def slides(
     except source.LessonError as error:
         raise _stop(error) from error
     except OSError as error:
-        raise _stop(f"The slides could not be written: {error}.") from error
+        raise _stop(f"The slides could not be written to {output}: {error.strerror}.") from error
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -219,7 +219,8 @@ def page(lesson: Lesson, lessons: dict[str, Lesson]) -> str:
     told = sections(with_cues(lesson, lessons))
     parts = [
         f"# {title(lesson)}: notes for the instructor",
-        f"{time.total} minutes of class, {time.exercises} of them in {time.count} exercises. "
+        f"{time.total} minutes of class, {time.exercises} of them in "
+        f"{time.count} exercise{'s' * (time.count != 1)}. "
         "The clock shows hours and minutes since the class began.",
         *_bug_table(lesson, lessons),
     ]

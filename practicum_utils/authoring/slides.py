@@ -37,7 +37,7 @@ def write(root: Path, number: str, folder: Path, reveal: str, say: Callable[[str
         _check_reveal(Path(reveal))
     if folder.exists() and not folder.is_dir():
         raise LessonError(f"{folder} is a file; name a folder for the slides with -o.")
-    page, prefix = to_html(made, BESIDE if is_folder else reveal)
+    page, prefix = to_html(made, BESIDE if is_folder else reveal.rstrip("/"))
     folder.mkdir(parents=True, exist_ok=True)
     if is_folder:
         _copy_reveal(Path(reveal), folder / BESIDE)
