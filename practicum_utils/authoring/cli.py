@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from nbclient.exceptions import CellExecutionError
 
 from practicum_utils.authoring import build as builder
+from practicum_utils.authoring import notes as instructor
+from practicum_utils.authoring import slides as deck
 from practicum_utils.authoring import source, story
 
 app = typer.Typer(
@@ -20,6 +23,8 @@ app = typer.Typer(
 Numbers = Annotated[
     list[str] | None, typer.Argument(help="Lesson numbers, such as 03; all if none.")
 ]
+
+Number = Annotated[str, typer.Argument(help="A lesson number, such as 03.")]
 
 
 def _stop(message: object) -> typer.Exit:
@@ -73,7 +78,7 @@ def check(lessons: Numbers = None) -> None:
 
 
 @app.command()
-def run(lesson: Annotated[str, typer.Argument(help="A lesson number, such as 03.")]) -> None:
+def run(lesson: Number) -> None:
     """Run a debugged lesson in the terminal: each symptom, each rule, the final result."""
     try:
         story.tell(builder.find_root(), lesson, typer.echo)
@@ -81,6 +86,42 @@ def run(lesson: Annotated[str, typer.Argument(help="A lesson number, such as 03.
         raise _stop(error) from error
     except CellExecutionError as error:
         raise _stop(f"lesson {lesson} stopped with {error.ename}: {error.evalue}") from error
+
+
+@app.command()
+def notes(
+    lesson: Number,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the page to this file instead.")
+    ] = None,
+) -> None:
+    """Print the instructor's page of a lesson: a clock, exercises, bugs to plant, what to ask."""
+    try:
+        page = instructor.read(builder.find_root(), lesson)
+        if output:
+            instructor.write(page, output)
+    except source.LessonError as error:
+        raise _stop(error) from error
+    typer.echo(f"wrote {output}" if output else page, nl=bool(output))
+
+
+@app.command()
+def slides(
+    lesson: Number,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder for the slides; made if missing.")
+    ] = Path("slides"),
+    reveal: Annotated[
+        str, typer.Option(help="A folder with reveal.js, copied beside the slides, or its address.")
+    ] = "",
+) -> None:
+    """Make slides of a lesson from the student notebook, with the instructor's notes in them."""
+    try:
+        deck.write(builder.find_root(), lesson, output, reveal, typer.echo)
+    except source.LessonError as error:
+        raise _stop(error) from error
+    except OSError as error:
+        raise _stop(f"The slides could not be written to {output}: {error.strerror}.") from error
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

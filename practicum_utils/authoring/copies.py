@@ -11,6 +11,7 @@ from nbformat import NotebookNode, v4
 
 from practicum_utils.authoring.recap import RepeatEarlierCells
 from practicum_utils.authoring.regions import blank, plant, uncover
+from practicum_utils.authoring.slideshow import CutIntoSlides
 from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.authoring.walkthrough import TellTheStory
 from practicum_utils.bugs import PLANTED
@@ -164,8 +165,9 @@ def make_copy(
         "solution": PlantBugs(planted),
         "walkthrough": TellTheStory(planted),
     }[copy]
+    slides = [CutIntoSlides()] if copy == "student" else []
     steps = [
-        SelectAudience(copy), *recap, fill, AddDoors(address, path, copy == "student"),
+        SelectAudience(copy), *recap, fill, *slides, AddDoors(address, path, copy == "student"),
         SetTags(lesson, stop_at_exception=copy == "solution"),
     ]  # fmt: skip
     notebook = to_notebook(lesson)

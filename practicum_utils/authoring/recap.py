@@ -29,18 +29,20 @@ class RepeatEarlierCells(Preprocessor):
     def _repeated(self, references: str) -> list[NotebookNode]:
         imports, repeated = set(), []
         for reference in listed(references):
-            lesson, cell = self._find(reference)
+            lesson, cell = find_cell(reference, self.lessons)
             imports |= _imports(cell.text, lesson)
             marks = {"name": cell.marks["name"]}
             repeated.append(v4.new_code_cell(cell.text, metadata={"marks": marks}))
         head = v4.new_code_cell("\n".join(sorted(imports)), metadata={"marks": {}})
         return [head, *repeated] if imports else repeated
 
-    def _find(self, reference: str) -> tuple[Lesson, Cell]:
-        number, _, name = reference.partition(":")
-        if number not in self.lessons:
-            raise LessonError(f"recap {reference!r}: there is no lesson {number}.")
-        return self.lessons[number], self.lessons[number].find(name)
+
+def find_cell(reference: str, lessons: dict[str, Lesson]) -> tuple[Lesson, Cell]:
+    """Return the lesson and the cell that "NN:name" means; LessonError if there is none."""
+    number, _, name = reference.partition(":")
+    if number not in lessons:
+        raise LessonError(f"recap {reference!r}: there is no lesson {number}.")
+    return lessons[number], lessons[number].find(name)
 
 
 def _imports(code: str, lesson: Lesson) -> set[str]:

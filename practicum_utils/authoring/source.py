@@ -5,9 +5,11 @@ Cell marks stand in the header, as in ``# %% name="rnn" exercise="3.1" minutes=1
 =========  =======================================================================================
 name       what ``rerun`` and ``recap`` call the cell by
 exercise   the exercise's id; the cell holds one def or class with SOLUTION regions
-minutes    how long the exercise takes (with ``exercise``)
+minutes    how long the exercise takes (with ``exercise``); on a presenter cell, how long its
+           section takes in class, exercises included
 catch_up   the import that replaces the exercise for whoever falls behind (with ``exercise``)
-only       the copies that get the cell: student, solution, walkthrough, presenter
+only       the copies that get the cell: student, solution, walkthrough; "presenter", on a
+           markdown cell, makes it a note for ``practicum notes`` and ``practicum slides``
 verdict    true: the cell prints a verdict line that nbval compares
 symptom    a bug id: the verdict cell in which that bug shows
 raises     true: the symptom is an exception (with ``symptom``)
@@ -43,7 +45,7 @@ MARKS = {
     "name", "exercise", "minutes", "catch_up", "only", "verdict", "symptom", "raises", "fix",
     "rerun", "recap", "setup", "check", "tell",
 }  # fmt: skip
-NEEDS = {"minutes": "exercise", "catch_up": "exercise", "raises": "symptom", "rerun": "fix"}
+NEEDS = {"catch_up": "exercise", "raises": "symptom", "rerun": "fix"}
 TEXTS = MARKS - {
     "minutes",
     "verdict",
@@ -77,6 +79,11 @@ class Cell:
     text: str
     marks: dict
     place: str  # "03_simple_rnn.py, cell 7", for messages
+
+    @property
+    def for_presenter(self) -> bool:
+        """Whether the cell is a note that only the instructor sees."""
+        return "presenter" in listed(self.marks.get("only", ""))
 
     def bugs(self) -> list[str]:
         """The ids of the bugs that can be planted in this cell, in order of appearance."""
@@ -146,10 +153,25 @@ def _validate(cell: Cell, lesson: Lesson) -> None:
         if audience not in AUDIENCES:
             known = ", ".join(sorted(AUDIENCES))
             raise LessonError(f"{cell.place}: no copy is called {audience!r}; choose from {known}.")
+    _validate_presenter(cell)
     _validate_bugs(cell, lesson)
     _validate_regions(cell)
     if "exercise" in cell.marks:
         _validate_exercise(cell)
+
+
+def _validate_presenter(cell: Cell) -> None:
+    if cell.for_presenter and (cell.kind != "markdown" or cell.marks["only"] != "presenter"):
+        raise LessonError(f"{cell.place}: a presenter cell is markdown, and no other copy gets it.")
+    if "minutes" not in cell.marks:
+        return
+    if not ("exercise" in cell.marks or cell.for_presenter):
+        raise LessonError(
+            f"{cell.place}: the mark 'minutes' needs the mark 'exercise' or only=\"presenter\" "
+            "beside it."
+        )
+    if type(cell.marks["minutes"]) is not int or cell.marks["minutes"] < 1:
+        raise LessonError(f"{cell.place}: minutes are a whole number above 0, without quotes.")
 
 
 def _validate_bugs(cell: Cell, lesson: Lesson) -> None:

@@ -35,7 +35,9 @@ class TellTheStory(Preprocessor):
         before = [self._shown(home).source for home in homes]
         self.planted.discard(bug.id)
         after = [self._shown(home) for home in homes]
-        diff = "\n".join(_diff(old, new.source) for old, new in zip(before, after, strict=True))
+        diff = "\n".join(
+            changed_lines(old, new.source) for old, new in zip(before, after, strict=True)
+        )
         summary = f"- **This time:** {bug.this_time}\n- **In general:** {bug.in_general}"
         text = f"{cell.source}\n\n{summary}\n\n```diff\n{diff}\n```"
         return [
@@ -71,7 +73,7 @@ class TellTheStory(Preprocessor):
         return nb, resources
 
 
-def _diff(before: str, after: str) -> str:
+def changed_lines(before: str, after: str) -> str:
     """The changed lines with one line around them, without headers and common indentation."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
     changes = [line for line in list(lines)[2:] if not line.startswith("@@")]

@@ -17,6 +17,12 @@
 # | `B` | the batch: how many reviews |
 # | `T` | time: how many tokens in the longest review of the batch |
 
+# %% [markdown] only="presenter" minutes=2
+# - **Before the class:** run the first cells once on the machine of the room. They need no network.
+# - **Say:** save a copy first, or your work is lost. Our solutions are wrong on purpose: read them for
+#   company, not for the answer.
+# - **Run:** the setup cell. Everything that follows assumes it.
+
 # %% setup=true
 import re
 from collections import Counter
@@ -37,6 +43,11 @@ device = pick_device()
 # Sentiment classification: read a text, decide whether its author was pleased. "That was really
 # cool!" is positive, "I hated that!" is negative. Our texts are movie reviews from IMDB, collected
 # by Maas and others in 2011. We load them:
+
+# %% [markdown] only="presenter" minutes=3
+# - **Run** the cells, **read** two of the reviews aloud.
+# - **Ask:** what does a program score that always says "positive"? *Half: 10,000 of each label.*
+# - **Point at** the labels, 1 and 2. Do not explain yet why it matters; lesson 03 will.
 
 # %%
 reviews = load_reviews(max_train=full_or_fast(None, 2_000), max_test=full_or_fast(None, 500))
@@ -67,6 +78,13 @@ for name, split in reviews.items():
 #
 # The network needs units to count. We use words, in lower case, with their contractions ("don't"
 # stays whole), and we keep `!` and `?`, because people who shout or doubt mean something by it.
+
+# %% [markdown] only="presenter" minutes=7
+# - **Type** `lower` and `replace` first, run it on the sentence, and only then the pattern, piece by
+#   piece: letters and digits, then the apostrophe, then `|[!?]`.
+# - **Often:** `text.split()`. It leaves "it!" and "it" as two words. Removing `<br />` instead of putting
+#   a space there glues two words together.
+# - **Ask:** why keep the `!`? *It says something about the mood; a comma hardly does.*
 
 # %% exercise="1.1" minutes=6 catch_up="from practicum_utils.data import tokenize"
 def tokenize(text):
@@ -114,6 +132,12 @@ token_lists = [tokenize(text) for text in reviews["train"]["text"]]
 #
 # Length decides what training costs, so we look before we choose:
 
+# %% [markdown] only="presenter" minutes=2
+# - **Ask before the picture:** how long is a review, do you think? *Median 176 tokens, mean 235, the
+#   longest 1,841.*
+# - **Say:** cutting at 256 costs something in 29 of 100 reviews. It buys a
+#   table of 256 columns instead of 1,841.
+
 # %%
 lengths = torch.tensor([len(tokens) for tokens in token_lists])
 plt.figure(figsize=(7, 2.8), facecolor="white")
@@ -135,6 +159,15 @@ print(f"longer than 256 tokens: {(lengths > 256).float().mean():.0%}")
 #
 # Every different word gets a number, its **id**. We count three short reviews first, so that we can
 # check everything by eye:
+
+# %% [markdown] only="presenter" minutes=12
+# - **Run** the three small reviews, count along with the fingers.
+# - **Type** the list of tokens, then the dictionary from it, then the three one-liners. Say "id to token"
+#   and "token to id" as you go.
+# - **Say nothing** about the order in the list. The class copies what you type, and that is the point.
+# - **Look** at `vocab["the"]` with everyone: 0 as planted, 4 when it is right. Somebody may ask. Answer:
+#   keep that question.
+# - **Often:** `self.ids[token]` without a default, so the first unknown word raises KeyError.
 
 # %%
 tiny = [tokenize(text) for text in ("What a film!", "A bad film", "A good film, a good cast")]
@@ -240,6 +273,10 @@ print(" ".join(vocab.decode(encoded)))
 # A smaller vocabulary makes a smaller model, and more holes in the text. We count the holes in the
 # test reviews, for several sizes:
 
+# %% [markdown] only="presenter" minutes=2
+# - **Run** both cells. **Ask:** was the author pleased? *With 500 words, 31 % of the tokens are holes.*
+# - **Say:** rare words carry the opinion.
+
 # %%
 test_tokens = [token for text in reviews["test"]["text"] for token in tokenize(text)]
 for size in (500, 2_000, 5_000, 20_000):
@@ -266,6 +303,12 @@ small = Vocabulary.build(token_lists, 500)
 # (`__len__`), and what is item number `index` (`__getitem__`). Answer them.
 #
 # Later, the loss function will want the label as a **float, 0 for negative and 1 for positive**.
+
+# %% [markdown] only="presenter" minutes=9
+# - **Type** `__init__` slowly: the slow work happens here, once. The other two are one line each.
+# - **Ask:** what does the loss want the label to be? *0.0 or 1.0, so subtract 1.*
+# - **Often:** `tokenize` in `__getitem__`. It works, and every epoch pays for it again.
+# - The check of 1.3 would tell on a wrong label at once, so type it right. The solution does not.
 
 # %% name="review-dataset" exercise="1.3" minutes=8 catch_up="from practicum_utils.data import ReviewDataset"
 class ReviewDataset(Dataset):
@@ -314,6 +357,15 @@ check("1.3", ReviewDataset)
 #
 # The network reads `B` reviews at once, as one table of `B` rows and `T` columns. But the reviews
 # differ in length. So we fill the short rows up with 0, the id of `<pad>`. By hand, for three rows:
+
+# %% [markdown] only="presenter" minutes=9
+# - **Draw** the rectangle on the board: rows of different length, and what fills them.
+# - **Type** `zip(*examples)`, print what it gives, then the rest.
+# - **Then** the symptom, in about three minutes. Let pairs search before you say anything.
+# - **Ask:** which word has the id 0? *`vocab.decode([0])` says "the"; 698 of the 12,588 real tokens of
+#   our batch.*
+# - **Often:** "the mask is wrong". Then `lengths` would be wrong too; print both.
+# - **Say:** nothing crashed, and nothing ever would have.
 
 # %%
 rows = [[7, 5, 9, 4], [8], [6, 4]]
@@ -394,6 +446,10 @@ check("1.2", Vocabulary)
 #
 # How much of an epoch is padding?
 
+# %% [markdown] only="presenter" minutes=2
+# - **Ask first:** how much is padding? *30 % in random batches, 1 % in bucketed ones.*
+# - **Say:** same reviews, same learning, less work.
+
 # %% tell=true
 print(f"random batches:   {padding_share(loader):.0%} of the table is padding")
 bucketed = make_loader(train_set, batch_size=64, shuffle=True)
@@ -425,3 +481,11 @@ print(f"bucketed batches: {padding_share(bucketed):.0%} of the table is padding"
 # encoded reviews aloud.
 #
 # Next: **02, training utilities**, where these batches meet a model.
+
+# %% [markdown] only="presenter" minutes=2
+# Answers in one breath each:
+#
+# 1. A comma rarely changes an opinion. Both kept: longer reviews, a little more to see.
+# 2. The ids and the unknown words then depend on the test texts; the score is no longer an honest one.
+# 3. When the verdict comes first, as in a newspaper.
+# 4. Batches still come in random order. Short ones first, long ones last is an order the model can feel.

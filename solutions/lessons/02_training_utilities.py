@@ -17,6 +17,10 @@
 # | `B`, `T` | batch and time, as in lesson 01 |
 # | `E` | an embedding: how many numbers stand for a word |
 
+# %% [markdown] only="presenter" minutes=2
+# - **Before the class:** run the two data cells once; the tokens are then cached.
+# - **Ask:** what are the lines of a training step? Write down what the class says, and compare at the end.
+
 # %% setup=true
 import time
 
@@ -37,6 +41,9 @@ device = pick_device()
 # Reviews became tokens, tokens became ids, ids became padded batches. The package has what we wrote. `tokenize_all` is `tokenize` for many reviews, and keeps
 # its result on disk, so that the second time takes a moment only.
 
+# %% [markdown] only="presenter" minutes=1
+# - **Run** both cells and go on. Whoever did not finish lesson 01 is not behind: the package has it.
+
 # %%
 reviews = load_reviews(max_train=full_or_fast(None, 4_000), max_test=full_or_fast(None, 1_000))
 vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]))
@@ -55,6 +62,12 @@ test_loader = make_loader(test_set)
 # **logit**: above 0 means positive. The order of the words is lost. It is still a strong baseline.
 #
 # Mind the padding: it has no say in the average.
+
+# %% [markdown] only="presenter" minutes=10
+# - **Type** the two layers, then `forward` with the shape behind every line, as in the solution.
+# - **Ask:** what does `.mean(dim=1)` do wrong? *It divides by T, padding included, so a review's answer
+#   depends on the reviews beside it.*
+# - **Often:** no `squeeze`, so the logits are (B, 1). The check says so, and the loss refuses the sizes.
 
 # %% exercise="2.1" minutes=8 catch_up="from practicum_utils.models import MeanEmbedding"
 class MeanEmbedding(nn.Module):
@@ -108,6 +121,10 @@ print(f"token_ids ({B}, {T}) -> logits {tuple(logits.shape)}")
 # A sigmoid turns a logit into a probability `p` of "positive". The loss is the **binary
 # cross-entropy**: minus the logarithm of the probability given to the right answer. By hand:
 
+# %% [markdown] only="presenter" minutes=3
+# - **Ask before running:** what is the loss of a coin toss? *ln 2, about 0.69; our untrained model has 0.70.*
+# - **Say:** logits go in, not probabilities. We shall meet that again.
+
 # %%
 p = torch.sigmoid(logits)
 by_hand = -(labels * p.log() + (1 - labels) * (1 - p).log()).mean()
@@ -124,6 +141,12 @@ print(f"by hand {by_hand:.4f}, PyTorch {loss:.4f}")
 # ## One training step
 #
 # Four lines. The forward pass gave us `loss`; three more make the model a little better:
+
+# %% [markdown] only="presenter" minutes=5
+# - **Type** the four lines yourself, aloud: wrong how much, forget, which way, move.
+# - **Before** the cell with three calls, **ask:** what does the second `backward` give? *2.00 times, then
+#   3.00 times.* Wait for votes.
+# - **Often:** "`eval` switches gradients off". It does not. Show both outputs again.
 
 # %%
 loss_fn = nn.BCEWithLogitsLoss()
@@ -186,6 +209,10 @@ print("eval(): ", dropout.eval()(torch.ones(8)).tolist())
 # Before you train on 20,000 reviews for minutes, train on 64 for a second. A model that cannot learn
 # 64 reviews by heart is broken somewhere, and you have found out early:
 
+# %% [markdown] only="presenter" minutes=2
+# - **Run**, and read: 0.48, 0.13, 0.03 after 60 steps.
+# - **Say:** one second, and you know that the model can learn. Do this first, always.
+
 # %%
 for step in range(1, 61):
     loss = loss_fn(model(token_ids, lengths), labels)
@@ -205,6 +232,16 @@ for step in range(1, 61):
 # Training and evaluation do nearly the same: go through all batches, compute the loss, count right
 # answers. Only the update is extra. So we write **one** function. With an optimizer it trains,
 # without one it evaluates.
+
+# %% [markdown] only="presenter" minutes=19
+# The long one: let them type for ten minutes before you do.
+#
+# - **Type** in this order: `training`, the loop, the forward pass and the loss, then the three lines under
+#   `if training`, the sums last. Say "zero, backward, step".
+# - **Plant** the averages while you type the sums. It looks natural: a mean per batch, divided by the
+#   number of batches.
+# - **Often:** `model.eval()` and never back to `train()`. Then dropout is off from the second epoch on.
+# - **Often:** `loss_sum += loss`, without `.item()`: it keeps every batch's graph in memory.
 
 # %% name="run-epoch" exercise="2.2" minutes=18 catch_up="from practicum_utils.training import run_epoch"
 def run_epoch(model, loader, loss_fn, optimizer=None):
@@ -256,6 +293,9 @@ def run_epoch(model, loader, loss_fn, optimizer=None):
 # A new model, all training reviews, twice; after each epoch a look at the test reviews. The learning
 # rate is a careful 1e-3.
 
+# %% [markdown] only="presenter" minutes=1
+# - **Run.** Seconds. With the planted averages the picture looks fine; say nothing.
+
 # %%
 set_seed(0)
 model = MeanEmbedding(len(vocab)).to(device)
@@ -281,6 +321,13 @@ history.plot("Mean of embeddings, learning rate 1e-3")
 #
 # A metric should be a property of the model and the data. How the data is cut into batches is our
 # private business. So we evaluate the same model with three batch sizes:
+
+# %% [markdown] only="presenter" minutes=4
+# - **Ask for a vote:** will the accuracy change with the batch size?
+# - **Run.** Planted: 0.859, 0.859, and 0.930 for batches of 4,999. Mended: 0.8592 three times.
+# - **Ask:** 5,000 reviews in batches of 4,999: how many batches? *Two, and the second holds one review.
+#   It was right, so it pulled the average to 0.93.*
+# - **Often:** "the larger batch is better". The model was not trained in between.
 
 # %% name="three-sizes" tell=true
 sizes = (64, 1_000, len(test_set) - 1)
@@ -326,6 +373,9 @@ for batch in make_loader(test_set, batch_size=len(test_set) - 1):
 # settle what the first ones found. Stop it whenever you like (the square button, or Ctrl-C): the model
 # keeps what it has learned. Twenty times our learning rate, which this small model bears well:
 
+# %% [markdown] only="presenter" minutes=1
+# - **Run** (about 4 seconds), **write 0.89 on the board**. It stays there until lesson 06.
+
 # %%
 set_seed(0)
 model = MeanEmbedding(len(vocab)).to(device)
@@ -349,6 +399,10 @@ remember("mean_embedding", history)
 # Lesson 01 cut long reviews to their last tokens. Was that right? To find out we must not ask the
 # test set: a choice made on it is no longer tested by it. So we hold out a fifth of the *training*
 # reviews, keep 128 tokens of each, and try both ends with three seeds:
+
+# %% [markdown] only="presenter" minutes=1
+# - **Run**, read the two lines: 0.836 for the beginning, 0.853 for the end. Short of time? Leave it for home.
+# - **Say:** chosen on held-out training reviews. The test set chooses nothing.
 
 # %%
 parts = reviews["train"].train_test_split(test_size=0.2, seed=0)
@@ -395,3 +449,9 @@ for keep, three in scores.items():
 # curves do, and which epoch would you have stopped at?
 #
 # Next: **03, a simple RNN**, which reads the words in order.
+
+# %% [markdown] only="presenter" minutes=1
+# 1. It gives about 0.5 to everything. At 90 % positive the best constant costs 0.33.
+# 2. A learning rate too small, labels that contradict each other, dropout left on, a model too small.
+# 3. Training is scored while the model is still learning (and with dropout, where there is some).
+# 4. Between `backward` and `step`.

@@ -19,6 +19,11 @@
 # | `B`, `T`, `E` | batch, time, embedding |
 # | `H` | the hidden state: how many numbers the network remembers |
 
+# %% [markdown] only="presenter" minutes=2
+# - **Before the class:** open solutions/03_simple_rnn.ipynb beside this notebook. You will copy two cells
+#   from it. Whoever follows in the solution meets all three bugs without you.
+# - **Say:** three bugs today, one after the other. The second and the third you wrote yourselves.
+
 # %% setup=true
 import matplotlib.pyplot as plt
 import torch
@@ -38,6 +43,12 @@ device = pick_device()
 # ## Before we go on, let's revisit lesson 02
 #
 # The mean of the word vectors, without any order, scored:
+
+# %% [markdown] only="presenter" minutes=3
+# - **Point at** 0.89 on the board. The words' order was lost; that is what we add.
+# - **In place of the two imports, run two cells of the solution.** They are `ReviewDataset` and
+#   `run_epoch` "as we wrote them", each with a bug that could not show until now.
+# - Students who keep the imports will not see symptoms 2 and 3 on their own screens. Tell them to watch yours.
 
 # %% tell=true
 baseline = recall("mean_embedding")
@@ -73,6 +84,11 @@ test_loader = make_loader(test_set, batch_size=64)
 #
 # A recurrent network has a state `h`, and one rule: *new state = function(old state, next word)*.
 # We follow the rule through five words, with vectors small enough to print: `E = 3`, `H = 2`.
+
+# %% [markdown] only="presenter" minutes=7
+# - **Say** the rule once per gate: keep, write, show. Then run, one word per breath.
+# - **Ask:** which of these numbers has seen "bad"? *The last two lines.*
+# - **Do not** derive the LSTM. Five states, same digits as PyTorch's: that is enough.
 
 # %%
 words = "this was a bad movie".split()
@@ -112,6 +128,11 @@ states[0]
 #
 # In a batch the reviews end at different places. Here are some of the shorter ones; real tokens
 # are blue, padding is white, and the orange dot is the last real token:
+
+# %% [markdown] only="presenter" minutes=7
+# - **Ask at the picture:** where does `states[:, -1]` read? *At the right edge, in the white.*
+# - **Type** the row numbers `torch.arange(B)` first, show them, then put `lengths - 1` beside them.
+# - **Often:** `states[:, lengths - 1]`. It gives (B, B, H): every row at every length.
 
 # %%
 short = [index for index in range(300) if len(train_set[index][0]) < max_length]
@@ -175,6 +196,12 @@ print(last_vectors(states, torch.tensor([3, 1])).squeeze(1))
 # PyTorch offers `nn.LSTM(bidirectional=True)`. Try it on a review alone, and on the same review with
 # three tokens of padding:
 
+# %% [markdown] only="presenter" minutes=11
+# - **Run** the two lines first. **Ask:** which two numbers differ, and why those? *The backward ones; their
+#   reader starts in the padding.*
+# - **Draw** [5, 6, 7, 0] and where each place comes from: 2, 1, 0, and then -1.
+# - **Often:** `token_ids.flip(1)`, which puts the padding in front.
+
 # %%
 both_ways = nn.LSTM(3, 2, batch_first=True, bidirectional=True)
 padded = F.pad(embedded, (0, 0, 0, 3))  # (1, 8, 3): three rows of zeros at the end
@@ -219,6 +246,16 @@ reverse_reviews(torch.tensor([[5, 6, 7, 0], [8, 9, 0, 0]]), torch.tensor([3, 2])
 #
 # Look up the embeddings, let both readers run, join their last vectors, and let two linear layers
 # decide. Dropout keeps the model from leaning on single words.
+
+# %% [markdown] only="presenter" minutes=21
+# Let them write first. Type it when half of them have it.
+#
+# - **Type** `read` first, then `forward`, and the layers last, when everyone knows what they are for. Say
+#   each shape.
+# - **Plant** the layer's size as if it were nothing.
+# - **Before** the first batch, **ask:** which shape will come out? Then let it crash.
+# - **Ask:** whose line is the last of *ours* in the traceback? *`self.hidden(last)`: 64x128 meets 64x64.*
+# - **Often:** making each LSTM half as wide, so that the sizes fit. It runs, and is another model.
 
 # %% exercise="3.3" minutes=17 catch_up="from practicum_utils.models import SimpleRNN"
 class SimpleRNN(nn.Module):
@@ -318,6 +355,16 @@ check("3.3", SimpleRNN)
 #
 # Not all 20,000 reviews yet. On a few thousand, three epochs take seconds, and they show whether
 # learning works at all. The learning rate is a bold 1e-2, so that three epochs are enough.
+
+# %% [markdown] only="presenter" minutes=12
+# - **First run:** about -306, -3,254, -11,060. Do not comment; ask whether the number is possible.
+# - **Ask:** where would you look, at the function or at its inputs? *Print `labels.unique()`: 1 and 2.*
+# - **Mend, run again:** 0.75, 0.73, 0.81. Positive now, and flat.
+# - **Ask:** name causes of a flat loss. Collect them on the board; there will be six. Then: which question
+#   can be answered in a minute? *The same batch three times: is the gradient the same?*
+# - **Often:** "train longer", "another learning rate". Write them down as well. Lesson 05 proves one of them right.
+# - **Mended:** 0.65, 0.50, 0.26.
+# - **Sum up** the three symptoms, each with its rule. The walkthrough has the table.
 
 # %% name="make-few"
 few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
@@ -434,6 +481,11 @@ print(report.verdict)
 # Now it is worth the wait. A gentler learning rate, all 20,000 reviews, three epochs: one to two
 # minutes on a laptop.
 
+# %% [markdown] only="presenter" minutes=4
+# - **Start it, then talk:** 20,000 reviews, three epochs, one to two minutes.
+# - **Meanwhile ask:** will it beat 0.89? Take votes. *About 0.87.*
+# - **Say:** slower and no better. An honest result; lesson 04 starts from it.
+
 # %%
 set_seed(0)
 model = SimpleRNN(len(vocab)).to(device)
@@ -467,6 +519,9 @@ compare_histories({"mean of embeddings": baseline, "simple RNN": history})
 #
 # One number hides much. First a function that gives a probability for any text:
 
+# %% [markdown] only="presenter" minutes=3
+# - **Read one ending aloud**, ask what misled the model, then let them read another.
+
 # %%
 def probability(text):
     """The model's probability that a text is positive."""
@@ -499,6 +554,11 @@ for p, row in wrong[:3]:
 #
 # Each pair differs in a word or two, and means the opposite:
 
+# %% [markdown] only="presenter" minutes=2
+# - **Ask for a sentence** from the class before running ours. Ours: plain ones 0.95 and 0.11, the two
+#   "not" sentences 0.66 and 0.72.
+# - **Keep** the six numbers; every later model is asked the same.
+
 # %% tell=true
 for text in (
     "This movie is great!", "This movie is terrible!",
@@ -518,6 +578,10 @@ for text in (
 # You have asked three questions by hand today. `examine` asks these and many more of a program, names
 # the bug that it has evidence for, and changes nothing. From now on it is there when you are stuck, and
 # have looked yourself first. A healthy program, as yours is now, gets a short report:
+
+# %% [markdown] only="presenter" minutes=2
+# - **Say:** look yourself first; then this. Run it on your mended program: nothing to report.
+# - **If there is time,** take `zero_grad` out once more and let it tell you so.
 
 # %% only="student"
 from practicum_utils.doctor import examine
@@ -544,3 +608,10 @@ examine(model, few_loader, loss_fn, optimizer, run_epoch)
 # it bring?
 #
 # Next: **04, attention**, which looks at all the vectors instead of the last one.
+
+# %% [markdown] only="presenter" minutes=1
+# 1. The embedding, and the weights that both readers put on their words: after 1,000 steps of padding
+#    nothing of the text is left in the last vector.
+# 2. It is high on reviews that it has seen. 4,000 reviews can be learned by heart.
+# 3. Not zeroed gradients, a wrong rate, a sigmoid too many, labels of other reviews: one question each.
+# 4. `lengths - 1` is -1, so it takes the last place. It should refuse.

@@ -19,6 +19,10 @@
 # | `B`, `T`, `E` | batch, time, embedding |
 # | `H` | the hidden state of one reader; both together have `2H` |
 
+# %% [markdown] only="presenter" minutes=2
+# - **Say:** every word has a vector; until now we threw all but two away.
+# - **Run** the setup cell. The data cells come soon and take a few seconds.
+
 # %% setup=true
 import torch
 from torch import nn
@@ -33,6 +37,11 @@ device = pick_device()
 
 # %% [markdown]
 # ## Before we go on, let's revisit lesson 03
+
+# %% [markdown] only="presenter" minutes=3
+# - **Read aloud:** "This was a very bad movie to me." **Ask:** at which word does the last vector stand, and
+#   which word decides?
+# - **Write** 0.87 and 0.89 on the board.
 
 # %% tell=true
 simple = recall("simple_rnn")
@@ -71,6 +80,12 @@ test_loader = make_loader(test_set, batch_size=64)
 #
 # Eight words, and a state for each, small enough to print (`H = 3`). In the model the states come
 # from the LSTMs; here they are random numbers.
+
+# %% [markdown] only="presenter" minutes=8
+# - **Say** the three steps with a finger each: score, softmax, sum. Run a cell per step.
+# - **Ask before the softmax:** which word will get most? *"bad", 0.69 of it: its score is 3.62.*
+# - **Say:** here we cheat, `v` is the state of "bad". Training has to find such a `v`.
+# - **Ask:** what are the weights if only the last vector counts? *One 1, seven 0.*
 
 # %%
 set_seed(7)
@@ -131,6 +146,15 @@ print(torch.full((8,), 1 / 8) @ states, "is the mean")
 #
 # Now a batch: our review, and a shorter one that ends after three words. The other five places are
 # padding, whose states are as good as any others to a softmax:
+
+# %% [markdown] only="presenter" minutes=14
+# - **Run** the first two cells. **Ask:** why is 0 not the right score for padding? *exp(0) is 1; 0.30 of the
+#   weight stays on it.*
+# - **4.1: type** the mask first, then the softmax, the error for empty rows last.
+# - **Often:** softmax first, then times the mask. The rows no longer sum to 1.
+# - **Often:** the mask the wrong way round. True is a real token, always; `~` turns it.
+# - **4.2: type** `weights @ states` for one review, then add the dimension with `unsqueeze(1)`.
+# - **Say** the shapes: (B, 1, T) times (B, T, H).
 
 # %%
 batch_scores = scores.repeat(2, 1)  # (B, T)
@@ -243,6 +267,9 @@ batch_pooled
 # they are turned around once more, and each word has both of its vectors side by side. The package's
 # `reverse_states` is `reverse_reviews` for vectors:
 
+# %% [markdown] only="presenter" minutes=2
+# - **Run**, point at 3, 2, 1 and the padding that stays. The package has the function; do not type it.
+
 # %%
 from practicum_utils.models import reverse_states
 
@@ -255,6 +282,16 @@ reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 # The score of a state is `v . tanh(W state + b)`: a linear layer, `tanh`, a linear layer without bias
 # (Bahdanau and others, 2015, call it *additive* attention). Everything else is the simple RNN. Lines
 # that differ from it carry the comment `# New:`.
+
+# %% [markdown] only="presenter" minutes=18
+# Most of it is the simple RNN. Let them copy that from lesson 03, and spend the time on the lines that
+# say `# New:`.
+#
+# - **Type** `read`, then in `forward` scores, pooling, logits, a shape behind each.
+# - **Plant** the sigmoid at the end, and say "so that it is a probability". The class will nod.
+# - The next cell still says ok: sums of 1, no weight on padding. The bug is not there.
+# - **Often:** the backward states are joined without `reverse_states`: then each word has the other end's
+#   vector beside it.
 
 # %% exercise="4.3" minutes=17 catch_up="from practicum_utils.models import AttentionRNN"
 class AttentionRNN(nn.Module):
@@ -327,6 +364,16 @@ print("ok: the weights sum to 1 and leave the padding out")
 # ## A short training run
 #
 # As in lesson 03: a few thousand reviews, three epochs, seconds.
+
+# %% [markdown] only="presenter" minutes=9
+# - **Run** (three epochs of about 4 s). Planted: 0.695, 0.693, 0.704, and the accuracy 0.512 three times.
+# - **Ask:** the symptom of lesson 03 again; which question did we ask then? *Is each batch's gradient its
+#   own? It is: this is the package's `run_epoch`.*
+# - **Ask:** so what do the *outputs* look like? *All between 0 and 1; a logit may be any number.*
+# - **Often:** "the learning rate". With 2e-3 the loss creeps instead, and stops at 0.50: worse to find.
+# - **The proof,** if there is time: sixteen reviews by heart stop at 0.5032, which is what the formula
+#   gives. The walkthrough has the cells.
+# - **Mended:** 0.671, 0.394, 0.135.
 
 # %%
 few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
@@ -438,6 +485,11 @@ check("4.3", AttentionRNN)
 # %% [markdown]
 # ## All the reviews
 
+# %% [markdown] only="presenter" minutes=3
+# - **Start it, then talk:** two epochs, about a minute. **Ask:** better than 0.89? *About the same: 0.89, with
+#   words in order.*
+# - **Read** the comparison: accuracy *and* seconds.
+
 # %%
 set_seed(0)
 model = AttentionRNN(len(vocab)).to(device)
@@ -468,6 +520,10 @@ compare_histories(
 # ## Where the model pooled
 #
 # The weights come out of the same forward pass as the answer. The sentence of the beginning first:
+
+# %% [markdown] only="presenter" minutes=4
+# - **Run** the sentence, then review 3. Let somebody read the darkest words.
+# - **Say precisely:** where it pooled, not why it answered.
 
 # %%
 from practicum_utils.visualize import explore_attention, look_at_text, predict_then_reveal
@@ -500,6 +556,12 @@ explore_attention(model, test_set)
 #
 # A test that needs no weights: leave one word out, and see what the answer loses. By hand, on the short
 # sentence:
+
+# %% [markdown] only="presenter" minutes=5
+# - **Run** leave-one-out: without "bad" the probability rises by 0.76, nothing else moves.
+# - **Ask:** so, is the tau of this sentence high? *0.07: seven words have no effect worth an order.*
+# - **Read** the table: about 0.35 with leave-one-out; random weights 0.00.
+# - **Ask:** does it *need* its weights? *0.894 with, 0.885 with equal ones.*
 
 # %%
 def probability(token_ids):
@@ -574,6 +636,10 @@ print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f
 #
 # Your turn, before you see any colour. Read this review, and decide which three to six words decide:
 
+# %% [markdown] only="presenter" minutes=3
+# - **Read** review 8 aloud, **collect five words** from the class, type them between the quotes, run.
+# - **Say:** the score is no mark for you. It compares two ways of reading.
+
 # %%
 print(" ".join(test_set.tokens(8)))
 
@@ -595,6 +661,9 @@ predict_then_reveal(model, test_set, 20)
 #
 # The test reviews that the model was surest of, and wrong:
 
+# %% [markdown] only="presenter" minutes=2
+# - **One mistake**, read aloud. Which word pulled?
+
 # %%
 scored = [(probability(test_set[index][0]), index) for index in range(300)]
 wrong = [(p, index) for p, index in scored if (p > 0.5) != (test_set[index][1] == 1)]
@@ -611,6 +680,9 @@ explore_attention(model, test_set, index=wrong[0][1])
 # to see through them?
 #
 # ## The six sentences
+
+# %% [markdown] only="presenter" minutes=1
+# - **Compare** with lesson 03: "I expected to love it, and I was bored" went from 0.87 to 0.14 in our runs.
 
 # %% tell=true
 from practicum_utils.data import tokenize
@@ -641,3 +713,10 @@ for text in (
 # accuracy, and to the agreement?
 #
 # Next: **05, the Transformer**, which replaces the two readers by attention as well.
+
+# %% [markdown] only="presenter" minutes=1
+# 1. The zero vector: all scores equal, all weights equal.
+# 2. exp(-1000) is 0 in floating point, as long as another score is near 0. In a row of padding only, it
+#    hides the mistake: equal weights on nothing.
+# 3. No: `BCELoss` expects probabilities. Only the two sigmoids together are wrong.
+# 4. Leave-one-out, perhaps; below it, what was measured and how often the two agree.

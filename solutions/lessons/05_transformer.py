@@ -19,6 +19,10 @@
 # | `B`, `T`, `E` | batch, time, embedding |
 # | `D` | a query, a key, a value: in each head, `E` divided by the number of heads |
 
+# %% [markdown] only="presenter" minutes=2
+# - **Say:** five small exercises, each a part of the next. Whoever falls behind takes the import and goes on.
+# - **Run** the setup cell.
+
 # %% setup=true
 import math
 
@@ -37,6 +41,10 @@ device = pick_device()
 
 # %% [markdown]
 # ## Before we go on, let's revisit lesson 04
+
+# %% [markdown] only="presenter" minutes=2
+# - **Ask:** what still goes word by word in lesson 04? *The two readers.* That is what goes.
+# - **Run** the data cells while you talk.
 
 # %% tell=true
 attention = recall("attention_rnn")
@@ -64,6 +72,14 @@ test_loader = make_loader(test_set, batch_size=64)
 #
 # Four words, a vector for each, and three small matrices. Each word's vector becomes a **query** (what
 # am I looking for?), a **key** (what can I be found by?) and a **value** (what do I give?).
+
+# %% [markdown] only="presenter" minutes=13
+# - **Say** query, key, value as questions: what do I look for, how am I found, what do I give?
+# - **Run** the loop for *not*. **Ask:** what is new against lesson 04? *Only the scores: every word asks.*
+# - **5.1: type** the scores, then the mask, then the softmax, the fused line last. Say `D`, not `E`, under
+#   the root.
+# - **Often:** `keys.T`. It turns all dimensions around; with a batch in front it must be the last two.
+# - **Often:** softmax over the wrong dimension: columns sum to 1 instead of rows.
 
 # %%
 words = "not bad at all".split()
@@ -155,6 +171,12 @@ weights
 #
 # Put the words in another order. Every new vector is the old one of the same word, at its new place:
 
+# %% [markdown] only="presenter" minutes=8
+# - **Ask for a vote:** does "at not all bad" give other vectors? *The same four, in the new order.*
+# - **5.2: type** positions as a column, rates as a row, their product; stack and flatten last.
+# - **Often:** all sines, then all cosines, side by side. It works as well, but it is not what is asked.
+# - **Point at** one column of the picture: the address of a word.
+
 # %%
 order = torch.tensor([2, 0, 3, 1])  # at not all bad
 shuffled, _ = self_attention(queries[order], keys[order], values[order])
@@ -205,6 +227,12 @@ print("columns 0 and 62 at the first positions:", encoding[:4, 0], encoding[:4, 
 # One softmax can only say one thing. So the vectors are cut into pieces, and each **head** runs
 # self-attention on its own piece: `(B, T, E)` becomes `(B, heads, T, D)`, and comes back.
 
+# %% [markdown] only="presenter" minutes=12
+# - **Draw** (B, T, E) as a book, cut it into four stripes: heads.
+# - **Type** `split` alone and try it on a tensor. Then `forward`, the mask with its (B, 1, 1, T).
+# - **Often:** `reshape(B, heads, T, D)` without the transpose. The shape is right and the words are mixed up;
+#   the check sees it.
+
 # %% exercise="5.3" minutes=10 catch_up="from practicum_utils.models import MultiHeadAttention"
 class MultiHeadAttention(nn.Module):
     """Self-attention in several heads, each on its own part of the vectors: (B, T, E) -> (B, T, E)."""
@@ -253,6 +281,11 @@ check("5.3", MultiHeadAttention)
 # Attention mixes the words; a small network then works on each word alone. Both only *add* to what was
 # there (a **residual** connection), so that nothing is lost and gradients find a short way back. Layer
 # normalisation keeps the numbers in range.
+
+# %% [markdown] only="presenter" minutes=9
+# - **Type** one line, say the pattern: norm, layer, dropout, add. The second line is the same.
+# - **Run** the comparison with PyTorch. **Say:** an independent implementation is the best test there is.
+# - **Ask:** why `~mask`? *PyTorch's mask is True on padding.*
 
 # %% exercise="5.4" minutes=5 catch_up="from practicum_utils.models import TransformerBlock"
 class TransformerBlock(nn.Module):
@@ -323,6 +356,12 @@ print("our block and PyTorch's agree")
 #
 # Embedding, positions, blocks, then the mean over the real positions and the two linear layers that we
 # know. The maps of all blocks come out of the same forward pass.
+
+# %% [markdown] only="presenter" minutes=15
+# - **Type** `forward` along the shapes in the hint: embedding, positions, blocks, mean, two layers.
+# - **Ask:** why the mean and not the last vector? *Nothing makes the last position special here.*
+# - **Often:** `x.mean(dim=1)`: padding counted again, and lesson 02 comes back.
+# - **Run** the cell with the two models: equal without positions, different with them.
 
 # %% exercise="5.5" minutes=12 catch_up="from practicum_utils.models import TransformerClassifier"
 class TransformerClassifier(nn.Module):
@@ -405,6 +444,17 @@ for positions in (False, True):
 
 # %% [markdown]
 # ## A short training run
+
+# %% [markdown] only="presenter" minutes=10
+# - **Plant** the learning rate before you run the cell; leave `lr=3e-3` in the students' copies. Their loss
+#   falls and yours does not: let them find the difference without comparing notebooks.
+# - **Run** (three epochs of about 4 s). Planted: 0.701, 0.698, 0.694.
+# - **Ask:** for the third time. Which two questions have we got? *Own gradient: yes. Outputs below 0: yes, so no
+#   sigmoid.* And a third? *How far has a weight moved: 0.00027, and it is 0.062 large.*
+# - **Then** go up by tens: 1e-4, 1e-3, 1e-2. From 1e-3 on it falls within two epochs.
+# - **Often:** "more epochs". True in principle; **ask** how many.
+# - **Mended:** 0.671, 0.342, 0.166.
+# - **Sum up:** one symptom, three bugs, three questions. The walkthrough has the table.
 
 # %%
 few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
@@ -514,6 +564,10 @@ print(report.verdict)
 # %% [markdown]
 # ## All the reviews
 
+# %% [markdown] only="presenter" minutes=4
+# - **Start it, then talk:** two epochs, one to two minutes. **Take votes** against 0.89. *About 0.88.*
+# - **Say:** with 20,000 reviews the plain average of lesson 02 is still the one to beat.
+
 # %%
 set_seed(0)
 model = TransformerClassifier(len(vocab)).to(device)
@@ -545,6 +599,9 @@ compare_histories({
 #
 # A short review, and where each of its words looks, head by head:
 
+# %% [markdown] only="presenter" minutes=5
+# - **Run**, let the class read the rows. **Ask:** what does head 2 like? *"worse" and "stupid", in our run.*
+
 # %%
 from practicum_utils.visualize import explore_attention, show_heads
 
@@ -572,6 +629,10 @@ show_heads(tokens, maps, query=len(tokens) // 2)
 # With several heads, a word's weight is the attention it receives, averaged over heads and over the
 # words that look. The same measurement as in lesson 04, on the same reviews:
 
+# %% [markdown] only="presenter" minutes=4
+# - **Run** the agreement first, it takes a moment. **Read:** about 0.2 with leave-one-out; in lesson 04 it was 0.35.
+# - **Ask:** why lower? *Being looked at is not giving; and the residual carries every word past.*
+
 # %%
 explore_attention(model, test_set, index=3)
 
@@ -587,6 +648,9 @@ print(agreement(model, test_set, count=full_or_fast(200, 20)))
 
 # %% [markdown]
 # ## The six sentences
+
+# %% [markdown] only="presenter" minutes=2
+# - **Compare** with the board. Ours: "It's not great, it's terrible!" at 0.85, wrong; the two with *bored* right.
 
 # %% tell=true
 from practicum_utils.data import tokenize
@@ -619,3 +683,10 @@ for text in (
 # **One thing to change:** `layers=2`. What does it cost in seconds, and what does it bring?
 #
 # Next: **06, T5**, a Transformer that has read a large part of the web, and is told its task in words.
+
+# %% [markdown] only="presenter" minutes=4
+# 1. A sum of `D` products grows like the root of `D`; at 64 that is 8, and the softmax would be nearly a
+#    hard choice.
+# 2. Attention and the final mean see several positions; embedding, norms and the small network see one.
+# 3. Their vectors are computed and never read: no key of theirs counts, and the mean leaves them out.
+# 4. The T times T weights: a thousand words, a million scores per head.

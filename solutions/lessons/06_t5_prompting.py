@@ -20,6 +20,11 @@
 # | `V` | vocabulary: 12,000 pieces in our tiny T5, about 32,000 in Google's |
 # | `N`, `K` | prompts, and labels to choose from |
 
+# %% [markdown] only="presenter" minutes=2
+# - **Before the class:** with a network, set `HUB = True` once, so that t5-small is on the disk. Without one,
+#   the tiny T5 does everything but the cells marked (hub).
+# - **Say:** nothing is trained today. We ask.
+
 # %% setup=true
 import sys
 
@@ -35,6 +40,9 @@ set_seed(0)
 # %% [markdown]
 # ## Before we run T5, let's revisit lesson 05
 
+# %% [markdown] only="presenter" minutes=1
+# - **Point at** the accuracies on the board. Each of them needed its own training.
+
 # %% tell=true
 transformer = recall("transformer")
 print(transformer)
@@ -49,6 +57,9 @@ print(transformer)
 # T5, the *Text-to-Text Transfer Transformer* (Raffel and others, 2020), makes every task the same task:
 # a text comes in, a text goes out. There are two of them here. The **tiny** one comes with this course and
 # was trained on its reviews, in twenty minutes on one processor core. It is a real T5, only small:
+
+# %% [markdown] only="presenter" minutes=3
+# - **Run**, and say which T5 you have; all numbers below are the tiny one's.
 
 # %% tell=true
 tiny = load_t5("tiny")
@@ -75,6 +86,11 @@ print("t5 is", t5.name)
 #
 # The text is cut into **pieces**: common words whole, rare ones in parts. `▁` marks the beginning of a
 # word, `</s>` the end of the text:
+
+# %% [markdown] only="presenter" minutes=6
+# - **Read** the pieces of "flutist" aloud.
+# - **6.1: type** `replace`, `split`, `join`, and show what `split()` does to three blanks.
+# - **Often:** `split(" ")`, which keeps empty words.
 
 # %%
 prompt = "sst2 sentence: The flutist's flute is flawless."
@@ -119,6 +135,14 @@ prompt
 # The **encoder** is that of lesson 05: it turns the prompt into vectors. The **decoder** writes, one piece
 # at a time. It sees what it has written so far and, by attention, all the encoder's vectors. It has to
 # start from something; T5 starts from the padding id, 0.
+
+# %% [markdown] only="presenter" minutes=17
+# - **Run** one step by hand. **Ask:** how many numbers, and which one do we take? *12,000; the largest.*
+# - **6.2: type** the start id, the loop's two reasons to stop, and inside it the lines from above.
+# - **Often:** no reason to stop but the end id. A prompt that never ends hangs the notebook.
+# - **Often:** `logits[0, 0]`. It always gives the first piece again; `-1` is the next one.
+# - **6.3: plant** the plain `decode`. It is what everybody types first, so just do not look it up. The check of
+#   6.3 comes after the symptom.
 
 # %%
 prompt_ids = torch.tensor([t5.tokenizer(prompt)["input_ids"]], device=t5.device)  # (B, T)
@@ -196,6 +220,14 @@ def to_text(t5, ids):
 # positive*, *great*, nothing at all. T5's own scoring is strict, and so are we: an answer counts if it **is**
 # a label. Anything else is **invalid**, which is not the same as wrong.
 
+# %% [markdown] only="presenter" minutes=11
+# - **6.4: ask first:** is "not positive" an answer? *No. Invalid is not the same as wrong.*
+# - **Type** two lines. **Often:** `"positive" in answer`. Try it on "not positive".
+# - **Run** the twenty reviews: 0 of 20. **Ask:** is it the model, the parser, or what the parser gets?
+# - **Let them search.** *`repr(answers[0])` is `'<pad> positive</s>'`.*
+# - **Often:** somebody makes the parser kinder. **Ask** what that parser says to "not positive".
+# - **Mended:** 20 of 20.
+
 # %% name="parser" exercise="6.4" minutes=5 catch_up="from practicum_utils.prompting import parse_label"
 def parse_label(answer, labels=("negative", "positive")):
     """Return the label that the whole answer is, or None. Case and spaces around it do not count."""
@@ -265,6 +297,10 @@ check("6.3", to_text)
 # Our tiny T5 was trained with five kinds of text: four prefixes, and one without (a gap to fill, in T5's
 # own way, marked `<extra_id_0>`). The shortest of our reviews, which none of them has seen, under each:
 
+# %% [markdown] only="presenter" minutes=4
+# - **Run.** Same weights, same review, five answers: positive, imdb, story, medium, and a gap filled with "the".
+# - Without the hub, skip the (hub) cell with a word: translation and summary work there.
+
 # %%
 review = min(reviews["text"], key=len)
 review
@@ -314,6 +350,11 @@ else:
 # similar length. Writing also does more than we need. To choose between two labels it is enough to look at
 # the first step and compare two of the `V` numbers, those of the labels' first pieces:
 
+# %% [markdown] only="presenter" minutes=5
+# - **Run**, 3 seconds. **Read** the interval as well: 0.852, between 0.818 and 0.880.
+# - **Ask:** is that worse than lesson 05? *Probably: 0.882 there, from 0.873 to 0.891. The intervals
+#   just touch; 500 reviews do not quite settle it.*
+
 # %% tell=true
 scores = score_labels(t5, twenty)  # (N, K)
 N, K = scores.shape
@@ -358,6 +399,12 @@ plot_accuracies(shares)
 #
 # "Prompt engineering" is changing the question to get a better answer. It is full of advice that nobody
 # measured. We measure: **one change at a time, the same reviews, an interval, a test**. First the wording.
+
+# %% [markdown] only="presenter" minutes=10
+# - **Take bets** before the table: which wording wins? Write them down. It takes about 16 seconds.
+# - **Read** rows as sentences. No prefix: 0.508, and every answer invalid. "Step by step": 0.870, p = 0.02.
+# - **Ask:** a discovery? *Six changes were tried. Leave it open; the next section answers.*
+# - **Run** the other tables; stop at *bad / good*, 0.156, and ask how one can be that far below chance.
 
 # %%
 wordings = {
@@ -447,6 +494,11 @@ for nothing in ("N/A", "the", "..."):
 # We tried seven wordings on these reviews. The best of seven is partly the best and partly lucky, and on
 # the same reviews we cannot tell which. So: **choose on one part, report on another.**
 
+# %% [markdown] only="presenter" minutes=11
+# - **6.5: type** two calls and the `idxmax` between them.
+# - **Often:** choosing and reporting on the same half. **Ask:** what is the best of seven lucky coins?
+# - **Say:** on all 5,000 reviews the exact prompt has 0.861 and "step by step" 0.862. Luck.
+
 # %% exercise="6.5" minutes=8 catch_up="from practicum_utils.prompting import fair_comparison"
 def fair_comparison(t5, prompts, validation, test):
     """Choose the prompt of best accuracy on validation; return its name and its row on test."""
@@ -484,6 +536,10 @@ print(row.drop(columns=["p", "seconds"]).round(3).to_string())
 #
 # A prompt laboratory: type a prompt, press Enter, see what is written and which label is preferred. Try a
 # sentence of your own under each prefix, then try to make the model change its mind with one word.
+
+# %% [markdown] only="presenter" minutes=3
+# - **Let them play**, and ask for a word that turns an answer around.
+# - **Ask:** the last two sentences get the same number, 0.39. What does the tiny T5 not see? *The order.*
 
 # %%
 from practicum_utils.prompt_lab import prompt_lab
@@ -530,3 +586,9 @@ for text in (
 #    lesson 05 is the fairer one?
 #
 # **One thing to change:** `max_test=5_000`. What happens to the intervals, and to your conclusions?
+
+# %% [markdown] only="presenter" minutes=2
+# 1. It writes from left to right, and what comes next does not exist yet; the prompt is all there.
+# 2. Both: always an answer, even where it has none. Count the invalid ones beside it.
+# 3. About 3 points to either side with 500, 1 with 5,000; less if the same reviews are compared pairwise.
+# 4. Against the tiny one: same training reviews. Google's had other texts, and far more.
