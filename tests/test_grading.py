@@ -1,4 +1,4 @@
-"""What nbgrader reads in the student notebooks, by nbgrader's own rules, and what it gives for it."""
+"""What nbgrader reads in the student notebooks, by its own rules, and what it gives for it."""
 
 import os
 import subprocess
@@ -22,29 +22,29 @@ GRADED = '''\
 # %% [markdown]
 # # Lesson 3: Points
 
-# %% exercise="3.1" minutes=4 catch_up="from practicum_utils.models import reverse_reviews"
-def reverse_reviews(token_ids, lengths):
-    """Reverse each row."""
-    ### BEGIN SOLUTION
-    return token_ids.flip(1)
-    ### END SOLUTION
-
-# %% exercise="3.2" minutes=7 catch_up="from practicum_utils.models import last_vectors"
+# %% exercise="3.1" minutes=4 catch_up="from practicum_utils.models import last_vectors"
 def last_vectors(states, lengths):
     """Return each row's last state."""
     ### BEGIN SOLUTION
     return states[range(len(lengths)), lengths - 1]
     ### END SOLUTION
 
+# %% exercise="3.2" minutes=7 catch_up="from practicum_utils.models import reverse_reviews"
+def reverse_reviews(token_ids, lengths):
+    """Reverse each row."""
+    ### BEGIN SOLUTION
+    return token_ids.flip(1)
+    ### END SOLUTION
+
 # %% check="3.1" verdict=true
 from practicum_utils.checks import check
 
-check("3.2", reverse_reviews)
+check("3.1", last_vectors)
 
 # %% check="3.2" verdict=true
 from practicum_utils.checks import check
 
-check("3.1", last_vectors)
+check("3.2", reverse_reviews)
 '''
 
 

@@ -90,7 +90,9 @@ MALFORMED = {
     "BUG without a blank": ("# %%\nx = 1\n#BUG labels-one-two: x = 2\n", "write '# BUG some-id:"),
     "BUG in a text": ("# %% [markdown]\n# # BUG labels-one-two: x\n", "write '# BUG some-id:"),
     "fix on a code cell": ('# %% fix="labels-one-two"\nx = 1\n', "a fix stands on a markdown cell"),
-    "check of no exercise": ('# %% check="9.9"\nx = 1\n', "checks exercise '9.9'; the lesson's are: none"),
+    "check of no exercise": (
+        '# %% check="9.9"\nx = 1\n', "checks exercise '9.9'; the lesson's are: none",
+    ),
     "fix of another lesson": (
         '# %% [markdown] fix="pad-is-a-word"\n# x\n', "'pad-is-a-word' shows in lesson 01",
     ),

@@ -1,4 +1,4 @@
-"""What nbgrader reads in a student notebook: which cells a student writes, and which give points."""
+"""What nbgrader reads in a student notebook: which cells are the student's, which give points."""
 
 import re
 
