@@ -5,7 +5,6 @@ The attempts are those of the tests (``tests/attempts``). It ends with the count
 if a correct solution was refused or a mistake accepted.
 """
 
-import importlib
 import io
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from attempts import RIGHT, WRONG
+from attempts import RIGHT, WRONG, read_lessons
 
 from practicum_utils.checks import EXERCISES, CheckError, check
 
@@ -49,8 +48,7 @@ def show(exercise: str) -> tuple[int, int, int]:
 def main(chosen: list[str]) -> int:
     """Print the table of the chosen exercises, all if none; return how many verdicts are wrong."""
     started = time.perf_counter()
-    for number in range(1, 7):
-        importlib.import_module(f"attempts.lesson_0{number}")
+    read_lessons()
     counts = {exercise: show(exercise) for exercise in chosen or EXERCISES}
     print("\nexercise               accepted  rejected")
     for exercise, (good, bad, _) in counts.items():

@@ -16,7 +16,8 @@ class Bug:
     id: the name used by the marks in the lesson sources, and by the doctor.
     symptom: what the reader sees, without the cause.
     this_time, in_general: the two sentences of the summary.
-    lesson: the number of the lesson in which the symptom shows and the bug is mended; "" if none.
+    lesson: the number of the lesson in which the symptom shows and the bug is mended; "" for a bug
+        that shows wherever a lesson plants it, if one does.
     family: bugs that give themselves away by the same evidence.
     sighting: a public place where somebody met the bug; "" if none is known to us.
     detectable: False if running the program cannot show it, so that the doctor is silent about it.

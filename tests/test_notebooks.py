@@ -415,14 +415,25 @@ def test_a_stub_raises_only_that_it_is_not_written(path):
     assert broken_stubs(read(path)) == []
 
 
-def lesson_of(bug):
-    assert bug.lesson in LESSONS, f"lesson {bug.lesson}, in which {bug.id} shows, has no source"
-    return LESSONS[bug.lesson]
+def bugs_and_lessons():
+    """(bug, number of the lesson in which it shows) for all of the catalogue and the sources."""
+    met = {(bug.id, bug.lesson) for bug in PLANTED.values()}
+    for lesson in LESSONS.values():
+        found = {bug for cell in lesson.cells for bug in cell.bugs()}
+        met |= {(bug, CATALOGUE[bug].lesson or lesson.number) for bug in found}
+    return [
+        pytest.param(CATALOGUE[bug], number, id=f"{number}-{bug}") for bug, number in sorted(met)
+    ]
 
 
-@pytest.mark.parametrize("bug", PLANTED.values(), ids=lambda bug: bug.id)
-def test_a_bug_shows_its_symptom_until_it_is_mended(bug):
-    lesson = lesson_of(bug)
+def lesson_of(bug, number):
+    assert number in LESSONS, f"lesson {number}, in which {bug.id} shows, has no source"
+    return LESSONS[number]
+
+
+@pytest.mark.parametrize(("bug", "number"), bugs_and_lessons())
+def test_a_bug_shows_its_symptom_until_it_is_mended(bug, number):
+    lesson = lesson_of(bug, number)
     symptoms = [cell for cell in lesson.cells if cell.marks.get("symptom") == bug.id]
     assert len(symptoms) == 1, f"{lesson.name} has {len(symptoms)} symptom cells for {bug.id}"
     paths = [
@@ -438,12 +449,12 @@ EXAMINED = [bug for bug in PLANTED.values() if bug.lesson in ("03", "04", "05")]
 
 @pytest.mark.parametrize("bug", EXAMINED, ids=lambda bug: bug.id)
 def test_the_doctor_names_a_bug_until_it_is_mended(bug):
-    path = ROOT / build.FOLDERS["walkthrough"] / f"{lesson_of(bug).name}.ipynb"
+    path = ROOT / build.FOLDERS["walkthrough"] / f"{lesson_of(bug, bug.lesson).name}.ipynb"
     assert unheard(bug, read(path)) == []
 
 
-@pytest.mark.parametrize("bug", PLANTED.values(), ids=lambda bug: bug.id)
-def test_a_bug_and_its_fix_both_stand_in_the_source(bug):
+@pytest.mark.parametrize(("bug", "number"), bugs_and_lessons())
+def test_a_bug_and_its_fix_both_stand_in_the_source(bug, number):
     homes = [cell for lesson in LESSONS.values() for cell in lesson.cells if bug.id in cell.bugs()]
     assert homes, f"no lesson has a BUG line for {bug.id}"
     for home in homes:
@@ -457,8 +468,9 @@ def test_a_bug_and_its_fix_both_stand_in_the_source(bug):
                 assert match["indent"] + match["code"] in wrong.splitlines(), home.place
         for text in (wrong, right):
             compile(python(text), home.place, "exec")
-    fixes = [cell for cell in lesson_of(bug).cells if cell.marks.get("fix") == bug.id]
-    assert len(fixes) == 1, f"{lesson_of(bug).name} has {len(fixes)} fixes of {bug.id}"
+    lesson = lesson_of(bug, number)
+    fixes = [cell for cell in lesson.cells if cell.marks.get("fix") == bug.id]
+    assert len(fixes) == 1, f"{lesson.name} has {len(fixes)} fixes of {bug.id}"
 
 
 # Each guard can complain

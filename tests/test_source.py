@@ -65,13 +65,13 @@ MALFORMED = {
         STUB.replace(' catch_up="from a import b"', ""), "exercise 3.1 has no 'catch_up'",
     ),
     "BUG of no known id": (
-        "# %%\nx = 1\n# BUG no-such-bug: x = 2\n", "'no-such-bug' is not among the planted bugs",
+        "# %%\nx = 1\n# BUG no-such-bug: x = 2\n", "'no-such-bug' is not among the bugs",
     ),
     "symptom of no known id": (
-        '# %% symptom="no-such-bug"\nx = 1\n', "'no-such-bug' is not among the planted bugs",
+        '# %% symptom="no-such-bug"\nx = 1\n', "'no-such-bug' is not among the bugs",
     ),
     "fix of no known id": (
-        '# %% [markdown] fix="no-such-bug"\n# x\n', "'no-such-bug' is not among the planted bugs",
+        '# %% [markdown] fix="no-such-bug"\n# x\n', "'no-such-bug' is not among the bugs",
     ),
     "BUG first in its cell": (
         "# %%\n# BUG labels-one-two: x = 2\nx = 1\n", "a BUG line stands below the line",
@@ -90,6 +90,9 @@ MALFORMED = {
     "BUG without a blank": ("# %%\nx = 1\n#BUG labels-one-two: x = 2\n", "write '# BUG some-id:"),
     "BUG in a text": ("# %% [markdown]\n# # BUG labels-one-two: x\n", "write '# BUG some-id:"),
     "fix on a code cell": ('# %% fix="labels-one-two"\nx = 1\n', "a fix stands on a markdown cell"),
+    "check of no exercise": (
+        '# %% check="9.9"\nx = 1\n', "checks exercise '9.9'; the lesson's are: none",
+    ),
     "fix of another lesson": (
         '# %% [markdown] fix="pad-is-a-word"\n# x\n', "'pad-is-a-word' shows in lesson 01",
     ),

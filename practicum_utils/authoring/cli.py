@@ -11,8 +11,8 @@ from nbclient.exceptions import CellExecutionError
 
 from practicum_utils.authoring import build as builder
 from practicum_utils.authoring import notes as instructor
+from practicum_utils.authoring import scaffold, source, story
 from practicum_utils.authoring import slides as deck
-from practicum_utils.authoring import source, story
 
 app = typer.Typer(
     add_completion=False,
@@ -75,6 +75,21 @@ def check(lessons: Numbers = None) -> None:
     raise typer.Exit(
         subprocess.run(command, cwd=root, env={**os.environ, "PRACTICUM_FAST": "1"}).returncode
     )
+
+
+@app.command()
+def new(
+    number: Annotated[str, typer.Argument(help="A free lesson number, such as 07.")],
+    name: Annotated[str, typer.Argument(help="Its name, such as word_vectors.")],
+) -> None:
+    """Begin a lesson: write a small source that builds and passes its guards."""
+    try:
+        path = scaffold.new_lesson(builder.find_root(), number, name)
+    except source.LessonError as error:
+        raise _stop(error) from error
+    typer.echo(f"wrote {path}")
+    typer.echo("It runs as it is. Make it yours (CONTRIBUTING.md shows how), and build it:")
+    typer.echo(f"  practicum build {path.name[:2]} --execute")
 
 
 @app.command()

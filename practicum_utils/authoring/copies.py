@@ -9,12 +9,13 @@ import re
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
 
+from practicum_utils.authoring.grading import AddGrading
 from practicum_utils.authoring.recap import RepeatEarlierCells
 from practicum_utils.authoring.regions import blank, plant, uncover
 from practicum_utils.authoring.slideshow import CutIntoSlides
 from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.authoring.walkthrough import TellTheStory
-from practicum_utils.bugs import PLANTED
+from practicum_utils.bugs import CATALOGUE
 
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
 TOLD = "-told"  # ends the id of a cell whose output `practicum run` prints
@@ -158,8 +159,9 @@ def make_copy(
     # the others where they showed.
     own = {bug for cell in lesson.cells for bug in cell.bugs()}
     recapped = {bug for other in lessons.values() for cell in other.cells for bug in cell.bugs()}
-    planted = own | {bug for bug in recapped if PLANTED[bug].lesson == lesson.number}
+    planted = own | {bug for bug in recapped if CATALOGUE[bug].lesson == lesson.number}
     recap = [] if copy == "student" else [RepeatEarlierCells(lessons)]
+    grading = [AddGrading(lesson)] if copy == "student" else []
     fill = {
         "student": BlankExercises(),
         "solution": PlantBugs(planted),
@@ -167,7 +169,8 @@ def make_copy(
     }[copy]
     slides = [CutIntoSlides()] if copy == "student" else []
     steps = [
-        SelectAudience(copy), *recap, fill, *slides, AddDoors(address, path, copy == "student"),
+        SelectAudience(copy), *recap, *grading, fill, *slides,
+        AddDoors(address, path, copy == "student"),
         SetTags(lesson, stop_at_exception=copy == "solution"),
     ]  # fmt: skip
     notebook = to_notebook(lesson)

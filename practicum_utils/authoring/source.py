@@ -36,7 +36,7 @@ from pathlib import Path
 
 import jupytext
 
-from practicum_utils.bugs import PLANTED
+from practicum_utils.bugs import CATALOGUE
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BUG_LINE = re.compile(r"^(?P<indent>\s*)# BUG (?P<id>[\w-]+):(?: (?P<code>.*))?$")
@@ -131,6 +131,7 @@ def read_lesson(path: Path) -> Lesson:
     for cell in cells:
         _validate(cell, lesson)
     _refuse_twins(cells)
+    _refuse_strays(cells)
     return lesson
 
 
@@ -177,17 +178,17 @@ def _validate_presenter(cell: Cell) -> None:
 def _validate_bugs(cell: Cell, lesson: Lesson) -> None:
     named = [*cell.bugs(), *(cell.marks[mark] for mark in ("symptom", "fix") if mark in cell.marks)]
     for bug_id in named:
-        if bug_id not in PLANTED:
-            known = ", ".join(PLANTED)
+        if bug_id not in CATALOGUE:
+            known = ", ".join(CATALOGUE)
             raise LessonError(
-                f"{cell.place}: {bug_id!r} is not among the planted bugs of the catalogue: {known}."
+                f"{cell.place}: {bug_id!r} is not among the bugs of the catalogue: {known}."
             )
     if "fix" in cell.marks and cell.kind != "markdown":
         raise LessonError(f"{cell.place}: a fix stands on a markdown cell.")
     for mark in ("fix", "symptom"):
         bug_id = cell.marks.get(mark)
-        if bug_id and PLANTED[bug_id].lesson != lesson.number:
-            shows = PLANTED[bug_id].lesson
+        shows = CATALOGUE[bug_id].lesson if bug_id else ""
+        if shows and shows != lesson.number:
             raise LessonError(
                 f"{cell.place}: {bug_id!r} shows in lesson {shows}, says the catalogue."
             )
@@ -239,10 +240,20 @@ def _validate_exercise(cell: Cell) -> None:
 
 
 def _refuse_twins(cells: list[Cell]) -> None:
-    for mark in ("name", "exercise"):
+    for mark in ("name", "exercise", "check"):
         seen = set()
         for cell in cells:
             value = cell.marks.get(mark)
             if value in seen:
                 raise LessonError(f"{cell.place}: the {mark} {value!r} stands twice.")
             seen |= {value} - {None}
+
+
+def _refuse_strays(cells: list[Cell]) -> None:
+    exercises = [cell.marks["exercise"] for cell in cells if "exercise" in cell.marks]
+    for cell in cells:
+        if "check" in cell.marks and cell.marks["check"] not in exercises:
+            known = ", ".join(exercises) or "none"
+            raise LessonError(
+                f"{cell.place}: checks exercise {cell.marks['check']!r}; the lesson's are: {known}."
+            )

@@ -8,7 +8,7 @@ from nbformat import NotebookNode, v4
 
 from practicum_utils.authoring.regions import plant, uncover
 from practicum_utils.authoring.source import LessonError, bugs_in, listed
-from practicum_utils.bugs import PLANTED
+from practicum_utils.bugs import CATALOGUE
 
 
 class TellTheStory(Preprocessor):
@@ -28,7 +28,7 @@ class TellTheStory(Preprocessor):
 
     def _fixed(self, cell: NotebookNode, told: list[NotebookNode]) -> list[NotebookNode]:
         marks = cell.metadata["marks"]
-        bug = PLANTED[marks["fix"]]
+        bug = CATALOGUE[marks["fix"]]
         homes = [node for node in told if bug.id in bugs_in(node.source)]
         if not homes or bug.id not in self.planted:
             raise LessonError(f"fix {bug.id!r}: no cell before it has that bug planted.")

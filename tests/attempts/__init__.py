@@ -4,6 +4,8 @@
 pairs of a mistake and the words by which its message has to name it. A lesson's module fills both.
 """
 
+import importlib
+import pkgutil
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -29,3 +31,9 @@ def wrong(exercise: str, words: str) -> Callable:
         return solution
 
     return enter
+
+
+def read_lessons() -> None:
+    """Import the module of every lesson, which fills both tables."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"attempts.{module.name}")
