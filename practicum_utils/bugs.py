@@ -6,7 +6,8 @@ the doctor knows the others too.
 
 import tomllib
 from dataclasses import dataclass
-from importlib import resources
+
+from practicum_utils.sentences import read_asset
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Bug:
 
 
 def _read_catalogue() -> dict[str, Bug]:
-    text = (resources.files("practicum_utils") / "assets" / "bugs.toml").read_text("utf-8")
-    return {bug_id: Bug(bug_id, **fields) for bug_id, fields in tomllib.loads(text).items()}
+    entries = tomllib.loads(read_asset("bugs.toml"))
+    return {bug_id: Bug(bug_id, **fields) for bug_id, fields in entries.items()}
 
 
 CATALOGUE: dict[str, Bug] = _read_catalogue()

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from practicum_utils.hub import without_waiting
+from practicum_utils.sentences import in_one_line, read_asset
+
 if TYPE_CHECKING:  # datasets takes seconds to import, so it is imported where it is used
     import datasets
     import pyarrow
@@ -102,8 +105,7 @@ def _packaged_bytes() -> bytes:
 
 def _unique_first(name: str, count: int, rng: np.random.Generator) -> np.ndarray:
     """Row numbers in random order, rows that have a near-duplicate last (so they go to train)."""
-    asset = importlib.resources.files("practicum_utils") / "assets" / "near_duplicates.json"
-    repeated = np.array(json.loads(asset.read_text())[name], dtype=np.int64)
+    repeated = np.array(json.loads(read_asset("near_duplicates.json"))[name], dtype=np.int64)
     unique = np.setdiff1d(np.arange(count), repeated)
     return np.concatenate([rng.permutation(unique), repeated])
 
@@ -129,11 +131,15 @@ def _from_hub(name: str) -> dict[str, "pyarrow.Table"]:
     import datasets
 
     try:
-        train, test = datasets.load_dataset(HUB_NAMES[name], split=["train", "test"])
+        with without_waiting():
+            train, test = datasets.load_dataset(HUB_NAMES[name], split=["train", "test"])
     except Exception as error:  # the hub's client raises a different type for each way to fail
-        raise ConnectionError(
-            f"{HUB_NAMES[name]} could not be read from the hub ({type(error).__name__}); check the "
-            f'network, or call load_reviews("{name}", source="package") for the embedded reviews.'
+        raise in_one_line(
+            ConnectionError(
+                f"{HUB_NAMES[name]} could not be read from the hub ({type(error).__name__}); check "
+                f'the network, or call load_reviews("{name}", source="package") for the embedded '
+                "reviews."
+            )
         ) from error
     return {"train": _plain(train), "test": _plain(test)}
 

@@ -8,12 +8,14 @@ import hashlib
 import importlib.resources
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from practicum_utils.hub import without_waiting
+from practicum_utils.sentences import in_one_line
 from practicum_utils.training import pick_device
 
 PROBE = "this film is not good, it is great"
@@ -78,7 +80,8 @@ def checksums(folder: Path) -> dict[str, str]:
 
 def check_files(folder: Path) -> None:
     """Raise ValueError, naming them, if files in ``folder`` are not those that were shipped."""
-    wanted, found = json.loads((folder / CHECKSUMS).read_text()), checksums(folder)
+    listed, found = folder / CHECKSUMS, checksums(folder)
+    wanted = json.loads(listed.read_text()) if listed.is_file() else {}
     changed = sorted(name for name in wanted.keys() | found.keys()
                      if wanted.get(name) != found.get(name))  # fmt: skip
     if changed:
@@ -92,20 +95,23 @@ def _from_pretrained(name: str, where: str | Path):
     """The model in single precision and its tokenizer; the hub's many errors become one."""
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
+    is_folder = Path(where).is_dir()
     try:
-        with _no_progress_bars():
+        with _no_progress_bars(), nullcontext() if is_folder else without_waiting():
             tokenizer = AutoTokenizer.from_pretrained(where)
             return AutoModelForSeq2SeqLM.from_pretrained(where, dtype=torch.float32), tokenizer
     except (OSError, ValueError) as error:
-        if Path(where).is_dir():
+        if is_folder:
             raise FileNotFoundError(
                 f"{where} does not hold a text-to-text model that can be read; it needs "
                 "config.json, model.safetensors and tokenizer.json."
             ) from error
-        raise ConnectionError(
-            f"{name} could not be read from the hub, and this computer has no copy of it "
-            f"({type(error).__name__}); check the name and the network, or call "
-            'load_t5("tiny") for the model that comes with the course.'
+        raise in_one_line(
+            ConnectionError(
+                f"{name} could not be read from the hub, and this computer has no copy of it "
+                f"({type(error).__name__}); check the name and the network, or call "
+                'load_t5("tiny") for the model that comes with the course.'
+            )
         ) from error
 
 

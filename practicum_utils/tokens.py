@@ -6,6 +6,7 @@ import re
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -149,9 +150,11 @@ def _save(table: TokenTable, name: str) -> None:
     np.savez(buffer, words=np.frombuffer(words, np.uint8), ids=table.ids, offsets=table.offsets)
     try:
         write_whole(home("cache") / name, lambda file: file.write(buffer.getbuffer()))
-        _forget_oldest(home("cache"))
     except OSError as error:
         print(f"The token cache could not be written ({error}); the next run will tokenize again.")
+        return
+    with suppress(OSError):  # another kernel may be forgetting the same files
+        _forget_oldest(home("cache"))
 
 
 def _forget_oldest(folder: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from practicum_utils.progress import Progress
 from practicum_utils.storage import write_whole
@@ -43,13 +43,18 @@ def run_epoch(
     """
     progress = Progress()
     started = time.perf_counter()
-    metrics = _epoch(model, loader, loss_fn, optimizer, device, progress.show)
     name = "train" if optimizer is not None else "test "
+    try:
+        metrics = _epoch(model, loader, loss_fn, optimizer, device, progress.show)
+    except KeyboardInterrupt:
+        progress.close(f"{name}  interrupted before the end of the epoch")
+        raise
     progress.close(f"{_metrics_text(name, metrics)}  {time.perf_counter() - started:.0f} s")
     return metrics
 
 
 def _epoch(model, loader, loss_fn, optimizer, device, report: Callable[[str], None]) -> Metrics:
+    _require_loader(loader)
     training = optimizer is not None
     name = "train" if training else "test "
     device = device or next(model.parameters()).device
@@ -74,6 +79,16 @@ def _epoch(model, loader, loss_fn, optimizer, device, report: Callable[[str], No
     finally:
         model.train(was_training)
     return Metrics(loss_sum / count, correct / count)
+
+
+def _require_loader(loader) -> None:
+    if isinstance(loader, Dataset):
+        raise TypeError(
+            f"Training and evaluation read batches, and got a {type(loader).__name__}, which gives "
+            "one review at a time; make a loader of it with make_loader."
+        )
+    if len(loader) == 0:
+        raise ValueError("The loader has no batch; it needs at least one.")
 
 
 def _metrics_text(name: str, metrics: Metrics) -> str:

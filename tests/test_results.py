@@ -57,7 +57,7 @@ def test_your_own_run_goes_before_the_reference(home, reference_runs):
 
 
 def test_an_unknown_name_names_the_known_ones(home, reference_runs):
-    with pytest.raises(KeyError, match="no run 'gamma'; the reference runs are: alpha, beta"):
+    with pytest.raises(KeyError, match=r"no run 'gamma' \(you have none.*\); .* are: alpha, beta"):
         recall("gamma")
 
 
@@ -84,11 +84,21 @@ def test_an_empty_history_is_not_remembered(home, capsys):
     assert "Nothing to remember for mine: no epoch was finished." in capsys.readouterr().out
 
 
-def test_a_damaged_run_is_named(home):
+def test_a_damaged_run_is_named_and_the_reference_takes_its_place(home, reference_runs, capsys):
+    remember("alpha", make_history())
+    (path,) = home.glob("*/alpha.json")
+    path.write_text("{")
+    assert recall("alpha") == make_history(0.9)
+    printed = capsys.readouterr().out
+    assert "your own could not be read: " in printed
+    assert "alpha.json does not hold a history; delete it and train again." in printed
+
+
+def test_a_damaged_run_without_a_reference_is_named(home, reference_runs):
     remember("mine", make_history())
     (path,) = home.glob("*/mine.json")
     path.write_text("{")
-    with pytest.raises(ValueError, match=r"mine\.json does not hold a history; delete it"):
+    with pytest.raises(KeyError, match=r"mine\.json does not hold a history; delete it"):
         recall("mine")
 
 

@@ -237,3 +237,7 @@ def test_processes_that_build_the_cache_at_once_all_succeed(home):
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, "done\n", "")
     assert [file.suffix for file in cache_files(home)] == [".npz"] * 3
+    for file in cache_files(home):
+        table = tokens._load(file)
+        assert [row[1:] for row in table] == [["good", "film", str(i)] for i in range(3000)]
+        assert len({row[0] for row in table}) == 1

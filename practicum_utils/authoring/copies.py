@@ -108,7 +108,10 @@ class AddDoors(Preprocessor):
             "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
             f"(https://colab.research.google.com/github/{repository}/blob/main/{self.path})"
         )
-        save = "\n\nIn Colab, first choose **File > Save a copy in Drive**, or your work is lost."
+        save = (
+            "\n\nIn Colab, first choose **File > Save a copy in Drive**, or your work is lost. "
+            "Where a cell says that a name is not defined, run the cells above it first."
+        )
         title, _, rest = nb.cells[0].source.partition("\n")
         nb.cells[0].source = f"{title}\n\n{badge}{save if self.for_student else ''}\n{rest}"
         for cell in nb.cells:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from practicum_utils.sentences import in_one_line
 from practicum_utils.training import pick_device, set_seed
 
 LARGEST_SHOWN = 10  # numbers of a tensor that a message prints
@@ -57,9 +58,7 @@ def demand(condition: bool, complaint: str) -> None:
 
 def not_begun(message: str) -> NotImplementedError:
     """The friendly error of an exercise that is still a stub; a notebook shows its one line."""
-    error = NotImplementedError(message)
-    error._render_traceback_ = lambda: [f"NotImplementedError: {message}"]
-    return error
+    return in_one_line(NotImplementedError(message))
 
 
 def call(function: Callable, *arguments, given: str = "", **named):
