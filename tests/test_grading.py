@@ -9,11 +9,10 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import SCHEMA_VERSION, MetadataValidator, ValidationError
-from test_catch_up import CATCH_UP
 from tiny_course import URL, read_text
 
 from practicum_utils.authoring import build
-from practicum_utils.authoring.copies import COPIES, make_copy
+from practicum_utils.authoring.copies import CATCH_UP, COPIES, make_copy
 from practicum_utils.authoring.regions import BEGIN, END
 
 LESSONS = build.read_all(build.find_root())

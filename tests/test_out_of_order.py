@@ -12,10 +12,11 @@ import pytest
 import torch
 from datasets import Dataset
 from IPython.core.inputtransformer2 import TransformerManager
-from test_catch_up import CATCH_UP, STUDENT
+from student_copies import STUDENT
 from torch import nn
 
 from practicum_utils.authoring.build import find_root, notebooks
+from practicum_utils.authoring.copies import CATCH_UP
 from practicum_utils.data import ReviewDataset, Vocabulary, make_loader
 from practicum_utils.models import SimpleRNN
 from practicum_utils.training import fit, run_epoch
