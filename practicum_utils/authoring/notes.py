@@ -159,7 +159,7 @@ def _change(bug: str, code: str) -> str:
     """The lines that planting a bug changes, as a diff from right to wrong."""
     code = uncover(code)
     lines = changed_lines(plant(code, set()), plant(code, {bug})).splitlines()
-    return "\n".join(["```diff", *(line.rstrip() for line in lines), "```"])
+    return "\n".join(["```diff", *(line for line in lines if line.strip()), "```"])
 
 
 def _planting(bug: str, code: str, number: str) -> str:

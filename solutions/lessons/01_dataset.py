@@ -135,8 +135,8 @@ token_lists = [tokenize(text) for text in reviews["train"]["text"]]
 # %% [markdown] only="presenter" minutes=2
 # - **Ask before the picture:** how long is a review, do you think? *Median 176 tokens, mean 235, the
 #   longest 1,841.*
-# - **Say:** cutting at 256 costs something in 29 of 100 reviews. It buys a
-#   table of 256 columns instead of 1,841.
+# - **Say:** cutting at 256 costs something in 29 of 100 reviews. It buys a table of 256 columns instead
+#   of 1,841.
 
 # %%
 lengths = torch.tensor([len(tokens) for tokens in token_lists])
