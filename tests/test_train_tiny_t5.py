@@ -1,6 +1,7 @@
 """The tiny T5's tasks and its training: right answers, and a run that goes on where it stopped."""
 
 import itertools
+import json
 from functools import partial
 
 import numpy as np
@@ -11,10 +12,10 @@ from practicum_utils.authoring import t5_card, t5_corpus, t5_warm_start
 from practicum_utils.authoring.t5_card import share_right
 from practicum_utils.authoring.t5_corpus import SENTENCE_TURNS, SHARES, Corpus, round_of
 from practicum_utils.authoring.t5_tasks import GAPS, TOPICS, Tasks, cut, hide_words
-from practicum_utils.authoring.t5_tokenizer import PAD, UNK, begins_of_words
+from practicum_utils.authoring.t5_tokenizer import PAD, UNK, begins_of_words, save_tokenizer
 from practicum_utils.authoring.t5_warm_start import warm_start
 from practicum_utils.authoring.train_tiny_t5 import STATE, Training, start
-from practicum_utils.t5 import load_t5
+from practicum_utils.t5 import load_t5, tiny_folder
 
 ROUNDS = 3
 
@@ -208,3 +209,15 @@ def test_training_state_is_saved_whole_or_not_at_all(tasks, corpus, tmp_path, mo
     assert (tmp_path / STATE).read_bytes() == good
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
     assert isinstance(training, Training)
+
+
+def test_the_tokenizer_is_saved_as_it_is_shipped_so_that_older_transformers_load_it(
+    tokenizer, tmp_path
+):
+    save_tokenizer(tokenizer, tmp_path)
+    saved = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    shipped = json.loads((tiny_folder() / "tokenizer_config.json").read_text())
+    for config in (saved, shipped):
+        assert config["tokenizer_class"] == "PreTrainedTokenizerFast"  # transformers 4 knows it
+        assert len(config["additional_special_tokens"]) == 100
+        assert "extra_special_tokens" not in config  # as a list it is an error to transformers 4

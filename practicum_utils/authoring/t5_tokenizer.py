@@ -1,5 +1,8 @@
 """The tiny T5's vocabulary: pieces of words in the layout of Google's T5, lower case."""
 
+import json
+from pathlib import Path
+
 from tokenizers import (
     Tokenizer,
     decoders,
@@ -60,3 +63,17 @@ def begins_of_words(tokenizer: PreTrainedTokenizerFast) -> set[int]:
     """The ids of the pieces that begin a word and have at least one letter of it."""
     pieces = tokenizer.get_vocab()
     return {i for piece, i in pieces.items() if piece[:1] == "▁" and piece[1:2].isalpha()}
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Save a tokenizer so that transformers 4.57 can load it too.
+
+    transformers 5 writes its own names for two things; each of the two reads the older ones.
+    """
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    if marks := config.pop("extra_special_tokens", None):
+        config["additional_special_tokens"] = marks
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    path.write_text(json.dumps(dict(sorted(config.items())), indent=2) + "\n")

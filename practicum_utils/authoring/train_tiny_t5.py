@@ -41,6 +41,7 @@ from practicum_utils.authoring.t5_tokenizer import (
     PAD,
     UNK,
     begins_of_words,
+    save_tokenizer,
     train_tokenizer,
 )
 from practicum_utils.authoring.t5_warm_start import warm_start
@@ -150,7 +151,7 @@ def export(training: Training, tokenizer, tasks: Tasks, splits, out: Path) -> No
         f"thread{'s' * (threads > 1)}"
     )
     card = write_card(T5("tiny", model, tokenizer), tasks, splits, SIZES_TOLD, recipe)
-    tokenizer.save_pretrained(out)
+    save_tokenizer(tokenizer, out)
     model.half().save_pretrained(out)
     (out / "README.md").write_text(card)
     (out / CHECKSUMS).write_text(json.dumps(checksums(out), indent=1) + "\n")
@@ -190,7 +191,7 @@ def _tokenizer(splits, work: Path, new: bool) -> PreTrainedTokenizerFast:
     else:
         with importlib.resources.as_file(tiny_folder()) as folder:
             tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    tokenizer.save_pretrained(work)
+    save_tokenizer(tokenizer, work)
     return tokenizer
 
 
