@@ -134,10 +134,10 @@ class Lab:
     folder: what the server serves.  path: the notebook's, inside that folder.
     """
 
-    def __init__(self, page, address: str, folder: Path, path: str):
+    def __init__(self, page, folder: Path, path: str):
         self.page, self.path, self.file = page, path, folder / path
         page.set_default_timeout(1000 * SECONDS)
-        page.goto(f"{address}/doc/tree/{path}")
+        page.goto(f"/doc/tree/{path}")
         count = len(self.read().cells)  # they arrive one after the other
         self.wait(f"document.querySelectorAll('{CELLS}').length == {count}")
 

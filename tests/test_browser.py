@@ -62,7 +62,7 @@ def browser():
     if reason:
         pytest.skip(reason)
     with lab.chromium() as browser:
-        yield browser.new_context(viewport=lab.SIZE)
+        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -77,13 +77,14 @@ def course(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def address(browser, course):
+def window(browser, course):
+    """What a student has open: a browser at the address of a JupyterLab of its own."""
     with lab.serve(course, course.parent / "home") as address:
-        yield address
+        yield browser.new_context(viewport=lab.SIZE, base_url=address)
 
 
 @pytest.fixture
-def opened(browser, address, course):
+def opened(window, course):
     """Opens a notebook of the course's copy, or one that is given, in a page of its own."""
     pages = []
 
@@ -91,7 +92,7 @@ def opened(browser, address, course):
         if notebook is not None:
             notebook.metadata["kernelspec"] = KERNEL
             nbformat.write(notebook, course / path)
-        pages.append(lab.Lab(browser.new_page(), address, course, path))
+        pages.append(lab.Lab(window.new_page(), course, path))
         return pages[-1]
 
     yield open_notebook
