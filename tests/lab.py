@@ -196,10 +196,12 @@ class Lab:
         """Click into the cell with this text, press Shift+Enter, and wait for its end."""
         self.wait_for_kernel()
         cell = self.cell(text)
+        prompt = cell.locator(".jp-InputPrompt")
+        before = prompt.text_content()
         cell.locator(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
-        prompt = cell.locator(".jp-InputPrompt").filter(has_text=NUMBER)
-        prompt.wait_for()
+        prompt.filter(has_text=NUMBER, has_not_text=before).wait_for()
+        self.wait_for_kernel()
 
     def replace_line(self, text: str, line: str, new: str) -> None:
         """Type over a line of the cell with this text, key by key; indentation stays."""
