@@ -4,6 +4,7 @@ A widget only chooses. What it shows is an ordinary output of the cell, so that 
 still there in the saved notebook, and each function does the same without a widget.
 """
 
+import textwrap
 from collections.abc import Sequence
 
 import torch
@@ -18,6 +19,7 @@ from practicum_utils.tokens import tokenize
 
 CHOICES = 200  # reviews in the list of the widget
 TOP = 5
+LINE = 96  # characters of a printed line
 
 
 class NothingGuessedError(ValueError):
@@ -112,8 +114,9 @@ def predict_then_reveal(
             return str(error)
 
     if guess is None:
-        review = f"Review {index}:\n{' '.join(dataset.tokens(place))}"
-        above = f"{review}\n\nWhich words decide? Type them."
+        # Wrapped here, because JupyterLab would break the long line in the middle of a word.
+        words = textwrap.fill(" ".join(dataset.tokens(place)), LINE)
+        above = f"Review {index}:\n{words}\n\nWhich words decide? Type them."
         hint, waiting = "three to six words, then Enter", "(your words first)"
         answer_typed("guess=...", hint, waiting, reveal, above)
         return None
