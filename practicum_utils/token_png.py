@@ -9,7 +9,7 @@ import numpy as np
 
 LINE = 96  # characters of a line; the font is monospaced, so widths need no measuring
 POINTS = 9
-DOTS, COLOURS = 90, 64  # per inch; in the palette
+DOTS, COLOURS = 90, 32  # per inch; in the palette
 FONT = "DejaVu Sans Mono"  # comes with matplotlib
 WIDTH, HEIGHT = 0.645 * POINTS / 72, 1.9 * POINTS / 72  # of a character and a line, in inches
 
