@@ -9,7 +9,8 @@ import numpy as np
 
 LINE = 96  # characters of a line; the font is monospaced, so widths need no measuring
 POINTS = 9
-DOTS, COLOURS = 90, 32  # per inch; in the palette
+DOTS = 90  # per inch
+GROUND, EDGE = "white", "#08306b"  # of the picture; of a word's box
 FONT = "DejaVu Sans Mono"  # comes with matplotlib
 WIDTH, HEIGHT = 0.645 * POINTS / 72, 1.9 * POINTS / 72  # of a character and a line, in inches
 
@@ -22,26 +23,43 @@ def draw(sentences: Sequence[str], rows: Sequence[Sequence]) -> bytes:
     placed, line = [], len(heads) + 0.5
     for row in rows:
         line = _place(row, line, placed) + 1.5
-    figure = Figure(figsize=((LINE + 2) * WIDTH, (line + 0.5) * HEIGHT), facecolor="white")
+    figure = Figure(figsize=((LINE + 2) * WIDTH, (line + 0.5) * HEIGHT), facecolor=GROUND)
     for number, text in enumerate(heads):
         _write(figure, text, 1, number, line)
     for chip, column, place in placed:
         _write(figure, _text(chip), column, place, line, chip)
-    return _compact(figure)
+    return _compact(figure, {(chip.ground, chip.ink) for chip, *_ in placed if chip.level})
 
 
-def _compact(figure) -> bytes:
-    """The figure as a PNG with a palette, a tenth of the size of one in full colour."""
+def _compact(figure, used: set[tuple[str, str]]) -> bytes:
+    """The figure as a PNG with a palette, a tenth of the size of one in full colour.
+
+    used: (ground, ink) of the words' boxes; no such colour is lost, edges of letters may be.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas = FigureCanvasAgg(figure)
     figure.set_dpi(DOTS)
     canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(COLOURS)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(_palette(used))
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     buffer = io.BytesIO()
-    picture.save(buffer, format="png", optimize=True)
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
     return buffer.getvalue()
+
+
+def _palette(used: set[tuple[str, str]]) -> list[int]:
+    """Red, green, blue of each colour: every ground, its ink and a step between, and greys."""
+    from matplotlib.colors import to_rgb
+
+    pairs = sorted({(GROUND, "black"), *used})
+    colours = {to_rgb(EDGE), *((grey,) * 3 for grey in (0.25, 0.5, 0.75))}
+    for ground, ink in pairs:
+        whole = np.array([to_rgb(ground), to_rgb(ink)])
+        colours |= {tuple(map(float, colour)) for colour in (*whole, whole.mean(axis=0))}
+    return [round(255 * part) for colour in sorted(colours) for part in colour]
 
 
 def _place(row: Sequence, line: float, placed: list) -> float:
@@ -59,7 +77,7 @@ def _place(row: Sequence, line: float, placed: list) -> float:
 def _write(figure, text: str, column: float, line: float, lines: float, chip=None) -> None:
     box, ink = None, "black"
     if chip is not None and chip.level:
-        box = {"facecolor": chip.ground, "edgecolor": "#08306b", "pad": 1.5,
+        box = {"facecolor": chip.ground, "edgecolor": EDGE, "pad": 1.5,
                "linewidth": 0.25 * chip.level}  # fmt: skip
         ink = chip.ink
     figure.text(
