@@ -31,7 +31,8 @@ SECONDS = 120  # for whatever is waited for; a busy machine is slow, not broken
 CELLS = ".jp-Notebook .jp-Cell"
 OUTPUT = ".jp-OutputArea-output"
 PANEL = ".jp-WindowedPanel-outer"
-STATUS = ".jp-Notebook-ExecutionIndicator"
+SESSION = "jupyterapp.shell.currentWidget?.sessionContext"
+KERNEL = f"{SESSION}.session?.kernel"
 # What stands to the left of the code cells: [ ], [*] while running or waiting, [7] afterwards.
 PROMPTS = "[...document.querySelectorAll('.jp-InputPrompt')].map(prompt => prompt.textContent)"
 NUMBER = re.compile(r"\d")
@@ -181,7 +182,15 @@ class Lab:
         return "\n".join(self.page.locator(OUTPUT).all_text_contents())
 
     def wait_for_kernel(self) -> None:
-        self.page.locator(f"{STATUS}[data-status=idle]").wait_for()
+        """Wait until the kernel is there, connected, and has nothing to do.
+
+        The circle at the upper right says idle already before there is a kernel; cells that are
+        run then stay as they are.
+        """
+        self.wait(
+            f"{SESSION}?.isReady && {KERNEL}?.connectionStatus == 'connected'"
+            f" && {KERNEL}.status == 'idle'"
+        )
 
     def run_all(self) -> None:
         """Run > Run All Cells, and wait for its end, be it the last cell or an error."""
@@ -219,6 +228,7 @@ class Lab:
         folder = os.environ.get("PRACTICUM_SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.locator("#jupyterlab-splash").wait_for(state="detached")  # a change of theme
             height = self.page.locator(PANEL).evaluate("panel => panel.scrollHeight")
             self.page.set_viewport_size({**SIZE, "height": min(height + 200, TALLEST)})
             self.page.screenshot(path=Path(folder) / f"{name}.png")
