@@ -14,9 +14,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from practicum_utils.authoring.build import FOLDERS, find_root
+from practicum_utils.authoring.copies import take_catch_up
 
 ROOT = find_root()
-CATCH_UP = re.compile(r"^# (from practicum_utils\S* import .*)$", re.MULTILINE)
 WITH_CARDS = {"03", "04", "05"}  # lessons whose walkthroughs show what the doctor says
 COURSE = [
     path
@@ -166,9 +166,7 @@ def test_the_probe_sees_every_fault(opened):
 
 def test_lesson_03_runs_with_its_catch_up_lines(opened):
     lesson = nbformat.read(LESSON_03, as_version=4)
-    for cell in lesson.cells:
-        if cell.cell_type == "code":
-            cell.source = CATCH_UP.sub(r"\1", cell.source)
+    assert take_catch_up(lesson) == 3
     notebook = opened("notebooks/caught_up.ipynb", lesson)
     notebook.run_all()
     printed = notebook.printed()
