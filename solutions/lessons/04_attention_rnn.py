@@ -610,7 +610,7 @@ print(table)
 
 # %% [markdown]
 # Jain and Wallace (2019) measured the same on IMDB, with a bidirectional LSTM and additive attention:
-# 0.34 with leave-one-out, 0.44 with gradients. Ours: 0.33 and 0.39 at full size. Weights agree with the
+# 0.34 with leave-one-out, 0.44 with gradients. Ours: 0.35 and 0.41 at full size. Weights agree with the
 # effects far better than chance, and less well than the two effect measures agree with each other (0.78). Their title is *Attention is not
 # Explanation*. Wiegreffe and Pinter answered with *Attention is not not Explanation*: it depends on what
 # one calls an explanation. Both are worth an evening.
@@ -629,7 +629,7 @@ after = run_epoch(even, test_loader, nn.BCEWithLogitsLoss())
 print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f} with equal ones")
 
 # %% [markdown]
-# At full size, 0.896 becomes 0.885: one point in a hundred is what the weights bring *after* training.
+# At full size, 0.894 becomes 0.885: one point in a hundred is what the weights bring *after* training.
 # The rest of the knowledge sits in the states.
 #
 # ## Predict, then reveal
