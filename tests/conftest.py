@@ -1,6 +1,7 @@
 """Fixtures that several test files share; all tests use reduced sizes and a home of their own."""
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -12,6 +13,8 @@ hypothesis.settings.load_profile("course")
 
 # Tiny tensors gain nothing from a second thread, and lose much where the cores are busy.
 torch.set_num_threads(1)
+# A shell's background jobs are started deaf to the stop key; the tests of interrupts press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("PRACTICUM_FAST", "1")  # the kernels that nbval starts inherit it
 
 

@@ -84,7 +84,8 @@ def colab(tmp_path_factory):
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     tested = (ROOT / "constraints.txt").read_text()
     torch = re.search(r"^torch==.*$", tested, re.MULTILINE)[0]
-    pip(python, "install", "-q", "--no-deps", "--no-compile", "-r", PINS, torch)
+    pip(python, "install", "-q", "--no-deps", "--no-compile", "-r", PINS)
+    pip(python, "install", "-q", "--no-compile", "-c", PINS, torch)  # a CUDA build brings its parts
     return python
 
 

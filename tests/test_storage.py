@@ -153,7 +153,7 @@ def test_another_kernel_that_forgets_the_same_files_is_no_failure(home, monkeypa
 # Files of the package
 
 
-def test_a_missing_file_of_the_package_is_one_sentence(tmp_path, monkeypatch):
+def test_a_missing_file_of_the_package_is_one_sentence(home, tmp_path, monkeypatch):
     monkeypatch.setattr(sentences.importlib.resources, "files", lambda name: tmp_path)
     for read in (bugs._read_catalogue, lambda: reviews._unique_first("imdb", 1, None)):
         with pytest.raises(FileNotFoundError, match="is missing; install practicum_utils again"):
