@@ -162,6 +162,15 @@ def test_new_writes_a_source_and_says_what_to_do_next(empty, monkeypatch, number
     ]
 
 
+def test_a_new_lesson_has_notes_for_its_teacher(empty, monkeypatch):
+    begin(empty, "7", "word_vectors", monkeypatch=monkeypatch)
+    result = CliRunner().invoke(cli.app, ["notes", "07"])
+    assert result.exit_code == 0
+    assert "15 minutes of class, 5 of them in 1 exercise." in result.stdout
+    assert "**Plant `last-token-lost`:**" in result.stdout
+    assert "**Symptom of `last-token-lost`:**" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("number", "name", "words"),
     [

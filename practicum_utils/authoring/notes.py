@@ -17,7 +17,7 @@ from practicum_utils.authoring.recap import find_cell
 from practicum_utils.authoring.regions import plant, uncover
 from practicum_utils.authoring.source import Cell, Lesson, LessonError, find_sources, listed
 from practicum_utils.authoring.walkthrough import changed_lines
-from practicum_utils.bugs import PLANTED
+from practicum_utils.bugs import CATALOGUE
 from practicum_utils.storage import write_whole
 
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -163,12 +163,12 @@ def _change(bug: str, code: str) -> str:
 
 
 def _planting(bug: str, code: str, number: str) -> str:
-    if PLANTED[bug].lesson == number:
+    if CATALOGUE[bug].lesson in (number, ""):  # a bug of no lesson shows where it is planted
         how = f"**Plant `{bug}`:** write the wrong line (+), not the right one (-)."
     else:
         how = (
             f"**Not yet, `{bug}`:** type it right (-). The solution has it wrong (+), and it shows "
-            f"in lesson {PLANTED[bug].lesson}."
+            f"in lesson {CATALOGUE[bug].lesson}."
         )
     return f"{how}\n\n{_change(bug, code)}"
 
@@ -178,7 +178,7 @@ def _recap(references: list[str], lesson: Lesson, lessons: dict[str, Lesson]) ->
     for reference in references:
         source, cell = find_cell(reference, lessons)
         for bug in cell.bugs():
-            if PLANTED[bug].lesson == lesson.number:
+            if CATALOGUE[bug].lesson == lesson.number:
                 found.append(
                     f"**Plant `{bug}`:** instead of the import, run `{_defined(cell)}` from "
                     f"solutions/{lesson.name}.ipynb. It is the class's own code of lesson "
@@ -188,7 +188,7 @@ def _recap(references: list[str], lesson: Lesson, lessons: dict[str, Lesson]) ->
 
 
 def _symptom(cell: Cell, lesson: Lesson) -> str:
-    bug = PLANTED[cell.marks["symptom"]]
+    bug = CATALOGUE[cell.marks["symptom"]]
     seen = f"the cell stops, *{bug.symptom}*" if "raises" in cell.marks else f"*{bug.symptom}*"
     return (
         f"**Symptom of `{bug.id}`:** {seen}. Let the class search first.\n\n"
