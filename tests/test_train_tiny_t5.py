@@ -219,5 +219,6 @@ def test_the_tokenizer_is_saved_as_it_is_shipped_so_that_older_transformers_load
     shipped = json.loads((tiny_folder() / "tokenizer_config.json").read_text())
     for config in (saved, shipped):
         assert config["tokenizer_class"] == "PreTrainedTokenizerFast"  # transformers 4 knows it
+        assert config["model_input_names"] == ["input_ids", "attention_mask"]
         assert len(config["additional_special_tokens"]) == 100
         assert "extra_special_tokens" not in config  # as a list it is an error to transformers 4

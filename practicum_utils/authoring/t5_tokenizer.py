@@ -68,7 +68,8 @@ def begins_of_words(tokenizer: PreTrainedTokenizerFast) -> set[int]:
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Save a tokenizer so that transformers 4.57 can load it too.
 
-    transformers 5 writes its own names for two things; each of the two reads the older ones.
+    transformers 5 writes its own names for two things; each of the two reads the older ones. The
+    older one would also add an input that T5 does not know.
     """
     tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
@@ -76,4 +77,5 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     if marks := config.pop("extra_special_tokens", None):
         config["additional_special_tokens"] = marks
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    config["model_input_names"] = ["input_ids", "attention_mask"]  # what a T5 takes
     path.write_text(json.dumps(dict(sorted(config.items())), indent=2) + "\n")
