@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 import practicum_utils
 from practicum_utils.data import load_reviews, tokenize
 from practicum_utils.reviews import POSITIVE
-from practicum_utils.storage import write_whole
+from practicum_utils.storage import write_text_whole
 
 YARDSTICK = Path(practicum_utils.__file__).parent / "assets" / "yardstick.json"
 
@@ -64,8 +64,7 @@ def main() -> None:
         print(f"NB-SVM seed {seed}: {accuracy:.4f}, {training:.0f} s, test {testing:.1f} s")
         if options.save and seed == 0:
             found = {"name": "NB-SVM, bag of words", "accuracy": accuracy, "seconds": training}
-            text = json.dumps(found, indent=1) + "\n"
-            write_whole(YARDSTICK, lambda file, text=text: file.write(text.encode()))
+            write_text_whole(YARDSTICK, json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ pictures/attention.png:  the first short test review, as the RNN with attention 
 import os
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import matplotlib.pyplot as plt
 
@@ -31,10 +32,11 @@ NAMES = {
 
 def draw_seconds(path: Path) -> None:
     """Draw the reference runs, whatever runs of your own there are."""
-    with tempfile.TemporaryDirectory() as empty:
-        os.environ["PRACTICUM_HOME"] = empty
+    with (
+        tempfile.TemporaryDirectory() as empty,
+        patch.dict(os.environ, {"PRACTICUM_HOME": empty}),
+    ):
         histories = {title: recall(name) for title, name in NAMES.items()}
-        del os.environ["PRACTICUM_HOME"]
     plt.switch_backend("agg")
     plt.show = lambda: plt.savefig(path, dpi=110)
     compare_histories(histories)

@@ -27,6 +27,11 @@ def home(kind: str) -> Path:
     return folder
 
 
+def write_text_whole(path: Path, text: str) -> None:
+    """Write a text as UTF-8, as ``write_whole`` does."""
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let ``write`` fill a temporary file, then rename it to ``path`` in one step.
 

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
 
 from practicum_utils.progress import Progress
-from practicum_utils.storage import write_whole
+from practicum_utils.storage import write_text_whole
 
 
 class Metrics(NamedTuple):
@@ -135,7 +135,7 @@ class History:
     def save(self, path: str | Path) -> None:
         """Write this history as JSON, whole or not at all."""
         text = json.dumps(asdict(self), indent=1)
-        write_whole(Path(path), lambda file: file.write(text.encode()))
+        write_text_whole(Path(path), text)
 
     @classmethod
     def load(cls, path: str | Path) -> "History":

@@ -1,8 +1,9 @@
 """The result that every network of the course is measured against."""
 
-import importlib.resources
 import json
 from typing import NamedTuple
+
+from practicum_utils.sentences import read_asset
 
 
 class Yardstick(NamedTuple):
@@ -19,5 +20,4 @@ def load_yardstick() -> Yardstick:
     It is a linear model on words and word pairs, NB-SVM (Wang and Manning, 2012), measured by
     ``benchmarks/nb_svm.py`` on one core.
     """
-    asset = importlib.resources.files("practicum_utils") / "assets" / "yardstick.json"
-    return Yardstick(**json.loads(asset.read_text()))
+    return Yardstick(**json.loads(read_asset("yardstick.json")))

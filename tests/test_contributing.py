@@ -194,6 +194,6 @@ def test_new_leaves_nothing_half_written(empty, monkeypatch):
     def fail(path, write):
         raise LessonError("the disk is full")
 
-    monkeypatch.setattr(scaffold, "write_whole", fail)
+    monkeypatch.setattr(scaffold, "write_text_whole", fail)
     assert begin(empty, "7", "words", monkeypatch=monkeypatch).exit_code == 1
     assert not list(empty.rglob("07_*"))

@@ -237,10 +237,24 @@ def practicum(*arguments):
     return CliRunner().invoke(cli.app, list(map(str, arguments)))
 
 
+def demand_one_sentence(course, *arguments, words):
+    """The command fails with these words in one sentence, and leaves the folder as it was."""
+    before = sorted(course.rglob("*"))
+    result = practicum(*arguments)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert words in result.stderr and result.stderr.count("\n") == 1
+    assert sorted(course.rglob("*")) == before
+
+
+def write_timed_course(root):
+    """The tiny course, its first lesson with minutes for a teacher."""
+    write_course(root)
+    (root / "solutions" / "lessons" / "01_tiny_words.py").write_text(TIMED)
+
+
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    write_course(tmp_path)
-    (tmp_path / "solutions" / "lessons" / "01_tiny_words.py").write_text(TIMED)
+    write_timed_course(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -269,8 +283,4 @@ def test_the_command_writes_the_page(course):
     ],
 )
 def test_wrong_use_is_answered_in_one_sentence(course, arguments, words):
-    before = sorted(course.rglob("*"))
-    result = practicum("notes", *arguments)
-    assert result.exit_code == 1 and result.stdout == ""
-    assert words in result.stderr and result.stderr.count("\n") == 1
-    assert sorted(course.rglob("*")) == before
+    demand_one_sentence(course, "notes", *arguments, words=words)

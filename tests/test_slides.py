@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 from nbformat import NotebookNode, v4
-from test_notes import TIMED, practicum
-from tiny_course import URL, read_text, read_tiny, write_course
+from test_notes import TIMED, demand_one_sentence, practicum, write_timed_course
+from tiny_course import URL, read_text, read_tiny
 
 from practicum_utils.authoring import slides
 from practicum_utils.authoring.build import find_root, read_all
@@ -164,8 +164,7 @@ def test_the_student_notebook_is_cut_into_slides_without_notes(number):
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """A course, and beside it a folder that has the shape of reveal.js."""
-    write_course(tmp_path)
-    (tmp_path / "solutions" / "lessons" / "01_tiny_words.py").write_text(TIMED)
+    write_timed_course(tmp_path)
     for part in slides.PARTS:
         (tmp_path / "package" / part).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "package" / part).write_text(part)
@@ -218,8 +217,4 @@ def test_another_address_of_reveal_is_taken(course):
     ],
 )
 def test_wrong_use_is_answered_in_one_sentence(course, arguments, words):
-    before = sorted(course.rglob("*"))
-    result = practicum("slides", *arguments)
-    assert result.exit_code == 1 and result.stdout == ""
-    assert words in result.stderr and result.stderr.count("\n") == 1
-    assert sorted(course.rglob("*")) == before
+    demand_one_sentence(course, "slides", *arguments, words=words)

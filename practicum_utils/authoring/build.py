@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 import practicum_utils
 from practicum_utils.authoring.copies import COPIES, SKIP, make_copy
 from practicum_utils.authoring.source import Lesson, LessonError, find_sources, read_lesson
-from practicum_utils.storage import write_whole
+from practicum_utils.storage import write_text_whole
 
 FOLDERS = {"student": "notebooks", "solution": "solutions", "walkthrough": "solutions/debugged"}
 # The part of a path in a traceback that belongs to this computer.
@@ -37,6 +37,13 @@ def read_all(root: Path) -> dict[str, Lesson]:
     """Return all lessons of the repository by number."""
     sources = find_sources(root / "solutions" / "lessons")
     return {lesson.number: lesson for lesson in map(read_lesson, sources)}
+
+
+def read_one(root: Path, number: str) -> tuple[Lesson, dict[str, Lesson]]:
+    """Return the lesson of that number ("3" and "03" both do), and all lessons by number."""
+    [source] = find_sources(root / "solutions" / "lessons", [number])
+    lessons = read_all(root)
+    return lessons[source.name[:2]], lessons
 
 
 def address(root: Path) -> str:
@@ -70,7 +77,7 @@ def write(root: Path, numbers: list[str], execute_them: bool, say: Callable[[str
             say(f"{path}: the code changed, so it has no outputs now; build with --execute")
         text = nbformat.writes(nbformat.from_dict(notebook)) + "\n"
         (root / path.parent).mkdir(parents=True, exist_ok=True)
-        write_whole(root / path, lambda file, text=text: file.write(text.encode()))
+        write_text_whole(root / path, text)
         say(f"wrote {path}")
 
 

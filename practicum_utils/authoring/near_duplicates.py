@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from practicum_utils.reviews import HUB_NAMES, read_packaged
-from practicum_utils.storage import write_whole
+from practicum_utils.storage import write_text_whole
 from practicum_utils.tokens import TokenTable, tokenize_all
 
 ASSET = Path(__file__).parents[1] / "assets" / "near_duplicates.json"
@@ -59,7 +59,7 @@ def main() -> None:
     for name in HUB_NAMES:
         found[name] = find_near_duplicates(tokenize_all(read_packaged(name)["text"].to_pylist()))
         print(f"{name}: {len(found[name])} reviews have a near-duplicate")
-    write_whole(ASSET, lambda file: file.write((json.dumps(found) + "\n").encode()))
+    write_text_whole(ASSET, json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

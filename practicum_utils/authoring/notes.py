@@ -12,13 +12,13 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from practicum_utils.authoring.build import read_all
+from practicum_utils.authoring.build import read_one
 from practicum_utils.authoring.recap import find_cell
 from practicum_utils.authoring.regions import plant, uncover
-from practicum_utils.authoring.source import Cell, Lesson, LessonError, find_sources, listed
+from practicum_utils.authoring.source import Cell, Lesson, LessonError, listed
 from practicum_utils.authoring.walkthrough import changed_lines
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.storage import write_whole
+from practicum_utils.storage import write_text_whole
 
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 SUBHEADING = re.compile(r"^### .+$", re.MULTILINE)
@@ -248,9 +248,7 @@ def _bug_table(lesson: Lesson, lessons: dict[str, Lesson]) -> list[str]:
 
 def read(root: Path, number: str) -> str:
     """Return the instructor's page of a lesson of the repository; LessonError if there is none."""
-    [source] = find_sources(root / "solutions" / "lessons", [number])
-    lessons = read_all(root)
-    return page(lessons[source.name[:2]], lessons)
+    return page(*read_one(root, number))
 
 
 def write(text: str, path: Path) -> None:
@@ -258,6 +256,6 @@ def write(text: str, path: Path) -> None:
     if path.is_dir():
         raise LessonError(f"{path} is a folder; name a file for the notes with -o.")
     try:
-        write_whole(path, lambda file: file.write(text.encode()))
+        write_text_whole(path, text)
     except OSError as error:
         raise LessonError(f"The notes could not be written to {path}: {error.strerror}.") from error

@@ -1,12 +1,12 @@
 """Begin a new lesson: a small source that builds and passes its guards, to be filled."""
 
 import re
-from importlib import resources
 from pathlib import Path
 from string import Template
 
 from practicum_utils.authoring.source import LessonError
-from practicum_utils.storage import write_whole
+from practicum_utils.sentences import read_asset
+from practicum_utils.storage import write_text_whole
 
 
 def new_lesson(root: Path, number: str, name: str) -> Path:
@@ -27,13 +27,8 @@ def new_lesson(root: Path, number: str, name: str) -> Path:
     if taken:
         raise LessonError(f"Lesson {number} is there already: {taken[0].name}; take a free number.")
     path = folder / f"{number}_{name}.py"
-    text = _template().substitute(
+    text = Template(read_asset("new_lesson.txt")).substitute(
         number=number, chapter=int(number), title=name.replace("_", " ").capitalize()
     )
-    write_whole(root / path, lambda file: file.write(text.encode()))
+    write_text_whole(root / path, text)
     return path
-
-
-def _template() -> Template:
-    assets = resources.files("practicum_utils") / "assets"
-    return Template((assets / "new_lesson.txt").read_text("utf-8"))

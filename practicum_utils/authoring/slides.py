@@ -11,12 +11,12 @@ from pathlib import Path
 from nbconvert.exporters import SlidesExporter
 from nbformat import NotebookNode
 
-from practicum_utils.authoring.build import FOLDERS, address, read_all
+from practicum_utils.authoring.build import FOLDERS, address, read_one
 from practicum_utils.authoring.copies import make_copy
 from practicum_utils.authoring.notes import class_time, clock, sections, title, with_cues
 from practicum_utils.authoring.slideshow import NOTES
-from practicum_utils.authoring.source import Cell, Lesson, LessonError, find_sources
-from practicum_utils.storage import write_whole
+from practicum_utils.authoring.source import Cell, Lesson, LessonError
+from practicum_utils.storage import write_text_whole
 
 BADGE = re.compile(r"\[!\[(.*?)\]\(\S+\)\]\((\S+)\)")
 PARTS = ("dist/reveal.js", "dist/reveal.css", "dist/theme/white.css", "plugin/notes/notes.js")
@@ -29,9 +29,8 @@ def write(root: Path, number: str, folder: Path, reveal: str, say: Callable[[str
     reveal: "" for the address that nbconvert has, another address, or a folder with reveal.js,
     which is then copied beside the slides.  LessonError if it is neither, or for a bad folder.
     """
-    lessons = read_all(root)
-    [source] = find_sources(root / "solutions" / "lessons", [number])
-    made = presented(lessons[source.name[:2]], lessons, address(root))
+    lesson, lessons = read_one(root, number)
+    made = presented(lesson, lessons, address(root))
     is_folder = bool(reveal) and "://" not in reveal
     if is_folder:
         _check_reveal(Path(reveal))
@@ -41,8 +40,8 @@ def write(root: Path, number: str, folder: Path, reveal: str, say: Callable[[str
     folder.mkdir(parents=True, exist_ok=True)
     if is_folder:
         _copy_reveal(Path(reveal), folder / BESIDE)
-    path = folder / f"{source.stem}.slides.html"
-    write_whole(path, lambda file: file.write(page.encode()))
+    path = folder / f"{lesson.name}.slides.html"
+    write_text_whole(path, page)
     say(f"wrote {path}: open it in a browser, press s for the speaker notes and f for full screen")
     say(
         f"They need no network; keep {folder / BESIDE} beside them."
