@@ -1,8 +1,8 @@
 """What each bug does to a training: the symptom a learner sees, and what it costs.
 
 Run: python benchmarks/bug_symptoms.py [--bugs ID ...] [--seeds 5] [--epochs 8]
-Trains the programs of ``tests/zoo`` with a bug and its correct twin from the same seed, the columns
-in which the bug can exist taking turns, with Adam. Prints medians over the seeds:
+Trains the programs of ``clinic.programs`` with a bug and its correct twin from the same seed, those
+that can have the bug taking turns, with Adam. Prints medians over the seeds:
 loss:     of the last training epoch, as the program's own loop reports it.
 reported: the training accuracy, as the program's own loop reports it.
 fresh:    the accuracy on 200 reviews not seen before, counted by a correct loop; then the twin's.
@@ -12,15 +12,11 @@ A bug that costs none is not harmless: its answers may depend on the neighbours 
 
 import argparse
 import statistics
-import sys
-from pathlib import Path
 
 import torch
 
 from practicum_utils.bugs import CATALOGUE
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from zoo import COLUMNS, NOT_PLANTED, Program, applies, build
+from practicum_utils.clinic.programs import COLUMNS, NOT_PLANTED, Program, applies, build
 
 FRESH = 1_000  # added to a seed: other reviews
 

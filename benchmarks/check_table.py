@@ -12,11 +12,13 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
 from attempts import RIGHT, WRONG, read_lessons
 
-from practicum_utils.checks import EXERCISES, CheckError, check
+from practicum_utils.checks import CheckError, check, exercises
+
+EXERCISES = exercises()
 
 
 def verdict(exercise: str, attempt: Callable) -> str:

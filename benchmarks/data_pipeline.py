@@ -27,7 +27,7 @@ from practicum_utils.data import (
     tokenize,
     tokenize_all,
 )
-from practicum_utils.reviews import CSV_NAME
+from practicum_utils.data.reviews import CSV_NAME
 
 
 def ours() -> tuple[float, torch.Tensor]:

@@ -2,7 +2,7 @@
 
 Run: python benchmarks/doctor_matrix.py [--only matrix forms later clean pairs baselines]
          [--bugs ID ...] [--columns NAME ...] [--seeds 5] [--workers 2] [--runs FILE]
-Every bug of the catalogue is planted in every program of ``tests/zoo`` in which it can exist, with
+Every bug of the catalogue is planted in every program of ``clinic.programs`` that can have it, with
 three optimizers and five seeds. A run counts as
 exact:    the first error or warning is the planted bug, and the doctor is sure of it;
 family:   it is of the same family, and the doctor says that it cannot tell, or errs inside it;
@@ -23,7 +23,6 @@ import argparse
 import itertools
 import json
 import math
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -33,12 +32,19 @@ from pathlib import Path
 import torch
 
 from practicum_utils.bugs import CATALOGUE, PLANTED
+from practicum_utils.clinic.programs import (
+    CLEAN,
+    COLUMNS,
+    FORMS,
+    LATER_FORMS,
+    OPTIMIZERS,
+    Program,
+    applies,
+    build,
+)
 from practicum_utils.doctor import examine
-from practicum_utils.significance import accuracy_interval
+from practicum_utils.metrics import accuracy_interval
 from practicum_utils.training import set_seed
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from zoo import CLEAN, COLUMNS, FORMS, LATER_FORMS, OPTIMIZERS, Program, applies, build
 
 PARTS = ("matrix", "forms", "later", "clean", "pairs", "baselines")
 BOOKS = {"forms": FORMS, "later": LATER_FORMS}

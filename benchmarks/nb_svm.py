@@ -19,9 +19,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 import practicum_utils
-from practicum_utils.data import load_reviews, tokenize
-from practicum_utils.reviews import POSITIVE
-from practicum_utils.storage import write_text_whole
+from practicum_utils.data import POSITIVE, load_reviews, tokenize
+from practicum_utils.support.files import write_text_whole
 
 YARDSTICK = Path(practicum_utils.__file__).parent / "assets" / "yardstick.json"
 

@@ -14,11 +14,10 @@ from unittest.mock import patch
 import matplotlib.pyplot as plt
 
 from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
-from practicum_utils.explore import look
 from practicum_utils.models import AttentionRNN
-from practicum_utils.results import recall
-from practicum_utils.training import fit, set_seed
+from practicum_utils.training import fit, recall, set_seed
 from practicum_utils.visualize import compare_histories
+from practicum_utils.visualize.explore import look
 
 FOLDER = Path(__file__).parents[1] / "pictures"
 SHORT = range(50, 81)  # words: long enough to be a review, short enough for a README

@@ -12,8 +12,8 @@ from contextlib import redirect_stdout
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
+from practicum_utils.data import load_reviews
 from practicum_utils.prompting import T5, load_t5, score_labels, to_prompt
-from practicum_utils.reviews import load_reviews
 
 REVIEWS, ONE_BY_ONE = 500, 25
 SMALL = {"vocab_size": 32_128, "d_model": 512, "d_ff": 2048, "num_layers": 6, "num_heads": 8}

@@ -2,7 +2,7 @@
 
 Run: python benchmarks/reference_runs.py [--seeds 3] [--save] [--only NAME ...]
 Prints accuracy on the 5,000 test reviews, seconds and tokens per second. With ``--save`` the run of
-median accuracy becomes the reference run that ``practicum_utils.results.recall`` falls back on.
+median accuracy becomes the reference run that ``practicum_utils.training.recall`` falls back on.
 """
 
 import argparse

@@ -15,8 +15,9 @@ from nbformat import NotebookNode
 
 import practicum_utils
 from practicum_utils.authoring.copies import COPIES, SKIP, make_copy
-from practicum_utils.authoring.source import Lesson, LessonError, find_sources, read_lesson
-from practicum_utils.storage import write_text_whole
+from practicum_utils.authoring.source import Lesson, find_sources, read_lesson
+from practicum_utils.bugs.planting import LessonError
+from practicum_utils.support.files import write_text_whole
 
 FOLDERS = {"student": "notebooks", "solution": "solutions", "walkthrough": "solutions/debugged"}
 # The part of a path in a traceback that belongs to this computer.

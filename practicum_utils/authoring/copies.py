@@ -11,11 +11,11 @@ from nbformat import NotebookNode, v4
 
 from practicum_utils.authoring.grading import AddGrading
 from practicum_utils.authoring.recap import RepeatEarlierCells
-from practicum_utils.authoring.regions import blank, plant, uncover
 from practicum_utils.authoring.slideshow import CutIntoSlides
 from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.authoring.walkthrough import TellTheStory
 from practicum_utils.bugs import CATALOGUE
+from practicum_utils.bugs.planting import blank, plant, uncover
 
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
 TOLD = "-told"  # ends the id of a cell whose output `practicum run` prints

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from practicum_utils.authoring.build import read_one
 from practicum_utils.authoring.recap import find_cell
-from practicum_utils.authoring.regions import plant, uncover
-from practicum_utils.authoring.source import Cell, Lesson, LessonError, listed
+from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.authoring.walkthrough import changed_lines
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.storage import write_text_whole
+from practicum_utils.bugs.planting import LessonError, plant, uncover
+from practicum_utils.support.files import write_text_whole
 
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 SUBHEADING = re.compile(r"^### .+$", re.MULTILINE)

@@ -5,7 +5,8 @@ import ast
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
 
-from practicum_utils.authoring.source import Cell, Lesson, LessonError, listed
+from practicum_utils.authoring.source import Cell, Lesson, listed
+from practicum_utils.bugs.planting import LessonError
 
 
 class RepeatEarlierCells(Preprocessor):

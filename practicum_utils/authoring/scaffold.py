@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 from string import Template
 
-from practicum_utils.authoring.source import LessonError
-from practicum_utils.sentences import read_asset
-from practicum_utils.storage import write_text_whole
+from practicum_utils.bugs.planting import LessonError
+from practicum_utils.support.files import read_asset, write_text_whole
 
 
 def new_lesson(root: Path, number: str, name: str) -> Path:

@@ -15,8 +15,9 @@ from practicum_utils.authoring.build import FOLDERS, address, read_one
 from practicum_utils.authoring.copies import make_copy
 from practicum_utils.authoring.notes import class_time, clock, sections, title, with_cues
 from practicum_utils.authoring.slideshow import NOTES
-from practicum_utils.authoring.source import Cell, Lesson, LessonError
-from practicum_utils.storage import write_text_whole
+from practicum_utils.authoring.source import Cell, Lesson
+from practicum_utils.bugs.planting import LessonError
+from practicum_utils.support.files import write_text_whole
 
 BADGE = re.compile(r"\[!\[(.*?)\]\(\S+\)\]\((\S+)\)")
 PARTS = ("dist/reveal.js", "dist/reveal.css", "dist/theme/white.css", "plugin/notes/notes.js")

@@ -30,17 +30,21 @@ Marks inside a cell are comments::
 """
 
 import ast
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
 
 from practicum_utils.bugs import CATALOGUE
+from practicum_utils.bugs.planting import (
+    BEGIN,
+    BUG_LINE,
+    END,
+    LIKE_A_BUG_LINE,
+    LessonError,
+    bugs_in,
+)
 
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-BUG_LINE = re.compile(r"^(?P<indent>\s*)# BUG (?P<id>[\w-]+):(?: (?P<code>.*))?$")
-LIKE_A_BUG_LINE = re.compile(r"#\s*BUG\b")
 MARKS = {
     "name", "exercise", "minutes", "catch_up", "only", "verdict", "symptom", "raises", "fix",
     "rerun", "recap", "setup", "check", "tell",
@@ -59,16 +63,6 @@ AUDIENCES = {"student", "solution", "walkthrough", "presenter"}
 def listed(value: str) -> list[str]:
     """The names of a comma-separated mark."""
     return [name.strip() for name in value.split(",") if name.strip()]
-
-
-def bugs_in(code: str) -> list[str]:
-    """The ids of the bugs that can be planted in some code, in order of appearance."""
-    found = [BUG_LINE.match(line) for line in code.splitlines()]
-    return list(dict.fromkeys(match["id"] for match in found if match))
-
-
-class LessonError(ValueError):
-    """A lesson source that cannot be built; the message names the file and the cell."""
 
 
 @dataclass(frozen=True)

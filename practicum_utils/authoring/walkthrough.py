@@ -6,9 +6,9 @@ import textwrap
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
 
-from practicum_utils.authoring.regions import plant, uncover
-from practicum_utils.authoring.source import LessonError, bugs_in, listed
+from practicum_utils.authoring.source import listed
 from practicum_utils.bugs import CATALOGUE
+from practicum_utils.bugs.planting import LessonError, bugs_in, plant, uncover
 
 
 class TellTheStory(Preprocessor):

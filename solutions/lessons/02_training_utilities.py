@@ -29,7 +29,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
-from practicum_utils.results import remember
 from practicum_utils.training import History, Metrics, fit, full_or_fast, pick_device, set_seed
 
 set_seed(0)
@@ -391,6 +390,8 @@ print("ok: far above the majority class" if best > 0.6 else "symptom: no better 
 # lessons can compare with it:
 
 # %%
+from practicum_utils.training import remember
+
 remember("mean_embedding", history)
 
 # %% [markdown]

@@ -32,8 +32,7 @@ from torch import nn
 from torch.utils.data import Subset
 
 from practicum_utils.data import Vocabulary, load_reviews, make_loader, tokenize, tokenize_all
-from practicum_utils.results import recall, remember
-from practicum_utils.training import fit, full_or_fast, pick_device, set_seed
+from practicum_utils.training import fit, full_or_fast, pick_device, recall, remember, set_seed
 from practicum_utils.visualize import compare_histories
 
 set_seed(0)

@@ -29,8 +29,7 @@ from torch import nn
 from torch.utils.data import Subset
 
 from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
-from practicum_utils.results import recall, remember
-from practicum_utils.training import fit, full_or_fast, pick_device, run_epoch, set_seed
+from practicum_utils.training import fit, full_or_fast, pick_device, recall, remember, set_seed
 
 set_seed(0)
 device = pick_device()
@@ -185,7 +184,7 @@ print(hidden[1])
 # Write it as a function. One row has no softmax at all: one with padding only, where 0 would be
 # divided by 0. That row is an error somewhere before, so say so.
 
-# %% exercise="4.1" minutes=5 catch_up="from practicum_utils.attention import masked_softmax"
+# %% exercise="4.1" minutes=5 catch_up="from practicum_utils.models import masked_softmax"
 def masked_softmax(scores, mask):
     """Weights (B, T) from scores (B, T): rows sum to 1, exactly 0 where mask (B, T) is False.
 
@@ -233,7 +232,7 @@ except ValueError as error:
 # %% [markdown]
 # Now the pooling for a batch, from scores and states to one vector per review:
 
-# %% exercise="4.2" minutes=5 catch_up="from practicum_utils.attention import attention_pool"
+# %% exercise="4.2" minutes=5 catch_up="from practicum_utils.models import attention_pool"
 def attention_pool(states, scores, mask):
     """states (B, T, H), scores (B, T), mask (B, T) -> pooled (B, H), weights (B, T)"""
     ### BEGIN SOLUTION
@@ -380,6 +379,8 @@ few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
 few_loader = make_loader(few, batch_size=full_or_fast(64, 32), shuffle=True)
 
 # %% name="short-run" tell=true
+from practicum_utils.training import run_epoch
+
 set_seed(0)
 model = AttentionRNN(len(vocab)).to(device)
 loss_fn = nn.BCEWithLogitsLoss()
@@ -586,7 +587,7 @@ for place, word in enumerate(words):
 # 0.001. The package does the same in one batch:
 
 # %%
-from practicum_utils.faithfulness import agreement, kendall_tau, leave_one_out
+from practicum_utils.visualize import agreement, kendall_tau, leave_one_out
 
 assert torch.allclose(leave_one_out(model, sentence), torch.tensor(effects), atol=1e-4)
 

@@ -33,8 +33,7 @@ from torch import nn
 from torch.utils.data import Subset
 
 from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
-from practicum_utils.results import recall, remember
-from practicum_utils.training import fit, full_or_fast, pick_device, run_epoch, set_seed
+from practicum_utils.training import fit, full_or_fast, pick_device, recall, remember, set_seed
 
 set_seed(0)
 device = pick_device()
@@ -120,7 +119,7 @@ all_weights
 # for the keys that are padding. PyTorch has a fused version that never writes the weights down. It is
 # several times faster, so we use it whenever nobody asks for them.
 
-# %% exercise="5.1" minutes=6 catch_up="from practicum_utils.attention import self_attention"
+# %% exercise="5.1" minutes=6 catch_up="from practicum_utils.models import self_attention"
 def self_attention(queries, keys, values, mask=None, return_weights=False):
     """(..., T, D) three times -> (..., T, D), and the weights (..., T, T), or None.
 
@@ -188,7 +187,7 @@ print(" ".join(words[i] for i in order), "gives the same four vectors")
 # Vaswani and others (2017) add to each of them a pattern of sines and cosines that is different at
 # every position: fast waves in the first columns, slow ones in the last.
 
-# %% exercise="5.2" minutes=5 catch_up="from practicum_utils.attention import positional_encoding"
+# %% exercise="5.2" minutes=5 catch_up="from practicum_utils.models import positional_encoding"
 def positional_encoding(length, size):
     """(length, size): column 2k is sin(t / 10000^(2k / size)), column 2k + 1 the cosine of the same."""
     ### BEGIN SOLUTION
@@ -461,6 +460,8 @@ few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
 few_loader = make_loader(few, batch_size=full_or_fast(64, 32), shuffle=True)
 
 # %% name="short-run" tell=true
+from practicum_utils.training import run_epoch
+
 set_seed(0)
 model = TransformerClassifier(len(vocab)).to(device)
 loss_fn = nn.BCEWithLogitsLoss()
@@ -637,7 +638,7 @@ show_heads(tokens, maps, query=len(tokens) // 2)
 explore_attention(model, test_set, index=3)
 
 # %% name="agreement" tell=true
-from practicum_utils.faithfulness import agreement
+from practicum_utils.visualize import agreement
 
 print(agreement(model, test_set, count=full_or_fast(200, 20)))
 

@@ -32,8 +32,7 @@ import torch
 
 from practicum_utils.data import load_reviews
 from practicum_utils.prompting import generate, load_t5, score_labels
-from practicum_utils.results import recall
-from practicum_utils.training import full_or_fast, set_seed
+from practicum_utils.training import full_or_fast, recall, set_seed
 
 set_seed(0)
 
@@ -380,8 +379,8 @@ print("ok: the prompt beats guessing" if beats else "symptom: no better than gue
 # lessons 03 to 05 and the yardstick (5,000 reviews each, so about 1 point):
 
 # %% tell=true
+from practicum_utils.metrics import load_yardstick
 from practicum_utils.visualize import plot_accuracies
-from practicum_utils.yardstick import load_yardstick
 
 runs = {"simple RNN": "simple_rnn", "RNN with attention": "attention_rnn", "Transformer": "transformer"}
 shares = {title: (recall(name).test_accuracy[-1], 5_000) for title, name in runs.items()}
@@ -542,7 +541,7 @@ print(row.drop(columns=["p", "seconds"]).round(3).to_string())
 # - **Ask:** the last two sentences get the same number, 0.39. What does the tiny T5 not see? *The order.*
 
 # %%
-from practicum_utils.prompt_lab import prompt_lab
+from practicum_utils.prompting import prompt_lab
 
 prompt_lab(t5)
 

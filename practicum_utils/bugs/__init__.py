@@ -1,0 +1,10 @@
+"""The bugs of the course: what each looks like and teaches, and how one is planted."""
+
+from practicum_utils.bugs.catalogue import CATALOGUE, FAMILIES, PLANTED, Bug
+
+__all__ = [
+    "CATALOGUE",
+    "FAMILIES",
+    "PLANTED",
+    "Bug",
+]

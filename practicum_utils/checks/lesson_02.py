@@ -1,0 +1,291 @@
+"""Checks of lesson 02: the averaging model, and ``run_epoch``, its protocol and its metrics."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
+from torch.utils.data import DataLoader
+
+from practicum_utils.checks import probing
+from practicum_utils.checks.demands import (
+    CheckError,
+    call,
+    demand,
+    demand_returned,
+    describe,
+    same,
+)
+from practicum_utils.checks.exercises import exercise
+from practicum_utils.data import collate
+from practicum_utils.support.environment import pick_device
+
+
+@exercise("2.1", "MeanEmbedding")
+def check_mean_embedding(cls) -> None:
+    """2.1: the general questions; then, a review's logit is the mean of its words' logits."""
+    model = probing.build(cls, embedding_size=8)
+    probing.ask_all(model)
+    words = probing.some_words(5)
+    alone = probing.logits(model, [[word] for word in words])
+    together = probing.logits(model, [words])[0]
+    twice = probing.logits(model, [words * 2])[0]
+    seen = f"five words alone score {_rounded(alone)}, together {together:.3f}"
+    bias = (alone.sum() - together) / (len(words) - 1)  # what each of the five scores holds once
+    demand(
+        same(twice, together) or not same(twice, 2 * together - bias),
+        f"the score grows with the length of a review: a sum, not a mean; {seen}.",
+    )
+    demand(
+        same(twice, together),
+        "a review written twice has another score than written once; a mean would not change.",
+    )
+    demand(
+        same(together, alone.mean()),
+        f"the score of a review is not the mean of its words' scores, so this is no average "
+        f"with one linear layer on top: {seen}.",
+    )
+    model.train()
+    demand(
+        same(probing.logits(model, [words])[0], together),
+        "in training mode the answer is another one; this model has no dropout.",
+    )
+
+
+def _rounded(values: torch.Tensor) -> list[float]:
+    return [round(value, 3) for value in values.tolist()]
+
+
+# The logit of review i is LOGITS[i]: some lie between 0 and 0.5, where a threshold shows.
+LOGITS = [1.4, 0.3, -0.8, 0.2, -1.1, 0.4, 0.1, -0.3, 2.0]
+LABELS = [1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
+BATCH_SIZE = 4  # so batches of 4, 4 and 1
+SIZES = [4, 4, 1]
+
+
+class Recorder(nn.Module):
+    """A model of one number per word that writes down how it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(len(LOGITS) + 1, 1)
+        self.table.weight.data = torch.tensor([0.0, *LOGITS]).unsqueeze(1)
+        self.calls, self.events = [], []
+        self.table.weight.register_hook(lambda gradient: self.events.append("backward"))
+
+    def forward(self, token_ids, lengths):
+        logits = self.table(token_ids[:, 0]).squeeze(1)
+        self.events.append("forward")
+        self.calls.append({
+            "training": self.training, "gradients": torch.is_grad_enabled(),
+            "ids": token_ids[:, 0].detach(), "logits": logits.detach().cpu(),
+        })  # fmt: skip
+        return logits
+
+
+class Steps:
+    """Writes down the gradient that each step of an optimizer finds, and the one it should."""
+
+    def __init__(self, recorder: Recorder, optimizer: torch.optim.Optimizer):
+        self.recorder, self.found, self.wanted = recorder, [], []
+        optimizer.register_step_pre_hook(self.record)
+
+    def record(self, *_) -> None:
+        weight = self.recorder.table.weight
+        self.found.append(None if weight.grad is None else weight.grad.clone())
+        self.recorder.events.append("step")
+        if self.recorder.calls:
+            self.wanted.append(own_gradient(weight, self.recorder.calls[-1]["ids"]))
+
+
+def own_gradient(weight: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """The gradient of one batch alone, in closed form: (sigmoid(logit) - label) / B."""
+    labels = torch.tensor([0.0, *LABELS], device=weight.device)[ids]
+    gradient = torch.zeros_like(weight)
+    errors = (torch.sigmoid(weight[ids, 0].detach()) - labels) / len(ids)
+    return gradient.index_add(0, ids, errors.unsqueeze(1))
+
+
+@exercise("2.2", "run_epoch")
+def check_run_epoch(run_epoch) -> None:
+    """2.2: evaluate, then train, on nine reviews in batches of 4, 4 and 1."""
+    recorder, metrics = _evaluate(run_epoch)
+    _check_metrics(metrics, recorder.calls, "evaluation")
+    recorder, metrics, steps = _train(run_epoch)
+    _check_steps(recorder.events, steps)
+    _check_metrics(metrics, recorder.calls, "training")
+
+
+def _loader() -> DataLoader:
+    rows = [torch.tensor([index, 1][: 1 + index % 2]) for index in range(1, len(LOGITS) + 1)]
+    examples = list(zip(rows, torch.tensor(LABELS), strict=True))
+    return DataLoader(examples, batch_size=BATCH_SIZE, collate_fn=collate)
+
+
+def _run(run_epoch, recorder: Recorder, optimizer, work: str):
+    loss_fn = nn.BCEWithLogitsLoss()
+    given = f"a model, a loader of batches of {SIZES} reviews, BCEWithLogitsLoss and "
+    given += "no optimizer" if optimizer is None else "an optimizer"
+    arguments = (recorder, _loader(), loss_fn) if optimizer is None else (
+        recorder, _loader(), loss_fn, optimizer)  # fmt: skip
+    metrics = call(run_epoch, *arguments, given=given)
+    if not torch.is_grad_enabled():
+        torch.set_grad_enabled(True)
+        raise CheckError(
+            f"after the {work} all of PyTorch is without gradients: the switch was turned off and "
+            "not back on."
+        )
+    return metrics
+
+
+def _evaluate(run_epoch):
+    recorder = Recorder().to(pick_device()).train()
+    before = recorder.table.weight.detach().clone()
+    metrics = _run(run_epoch, recorder, None, "evaluation")
+    _check_passes(recorder, metrics, "evaluation")
+    changed = not torch.equal(before, recorder.table.weight)
+    demand(not changed, "the weights changed although there was no optimizer.")
+    demand(
+        not any(one["training"] for one in recorder.calls),
+        "without an optimizer the model was still in training mode, so dropout would be active.",
+    )
+    demand("backward" not in recorder.events, "backward was called in an evaluation.")
+    demand(
+        not any(one["gradients"] for one in recorder.calls),
+        "an evaluation kept the record for gradients; it costs memory and is never used.",
+    )
+    return recorder, metrics
+
+
+def _train(run_epoch):
+    recorder = Recorder().to(pick_device()).eval()
+    optimizer = torch.optim.SGD(recorder.parameters(), lr=0.5)
+    steps = Steps(recorder, optimizer)
+    metrics = _run(run_epoch, recorder, optimizer, "training")
+    _check_passes(recorder, metrics, "training")
+    demand(
+        all(one["training"] for one in recorder.calls),
+        "with an optimizer the model was in evaluation mode (it came in that mode from the last "
+        "evaluation), so dropout would be off while it learns.",
+    )
+    return recorder, metrics, steps
+
+
+def _check_passes(recorder: Recorder, metrics, work: str) -> None:
+    sizes = [len(one["ids"]) for one in recorder.calls]
+    early = f"the {work} read batches of {sizes} reviews, and the loader has {SIZES}"
+    demand(len(sizes) >= len(SIZES), f"{early}; does `return` stand inside the loop?")
+    demand(sizes == SIZES, f"{early}, to be read once.")
+    demand_returned(metrics, "the metrics")
+    for name in ("loss", "accuracy"):
+        value = getattr(metrics, name, None)
+        demand(
+            isinstance(value, int | float | torch.Tensor),
+            f"`Metrics(loss, accuracy)` was wanted; the {work} returned {describe(metrics)}.",
+        )
+        demand(
+            not isinstance(value, torch.Tensor) or (value.numel() == 1 and not value.requires_grad),
+            f"the {name} of the {work} must be one plain number; it is {describe(value)}, which "
+            "still holds on to the whole computation.",
+        )
+
+
+def _check_steps(events: list[str], steps: Steps) -> None:
+    count = events.count("step")
+    demand("backward" in events, "with an optimizer, `backward` was never called.")
+    demand(count > 0, "with an optimizer, `step` was never called, so no weight moved.")
+    demand(
+        count == len(SIZES),
+        f"`step` was called {count} times for {len(SIZES)} batches; once per batch is wanted.",
+    )
+    after_forward = [later for event, later in pairwise(events)
+                     if event == "forward"]  # fmt: skip
+    demand(
+        after_forward[0] != "step",
+        "`step` came before `backward`, so it used the gradient of the batch before.",
+    )
+    total = torch.zeros_like(steps.wanted[0])
+    for number, (found, wanted) in enumerate(zip(steps.found, steps.wanted, strict=True), start=1):
+        gone = found is None or not found.any()
+        demand(
+            not gone,
+            f"at step {number} there was no gradient: it had been cleared between "
+            "`backward` and `step`.",
+        )
+        total = total + wanted
+        if not same(found, wanted, 1e-5):
+            times = f"{found.norm() / wanted.norm():.2f} times the size of its own"
+            heap = same(found, total, 1e-5)
+            reason = "it still carries those of the batches before, which nobody cleared" if heap \
+                else "it is not the gradient of the mean loss of its own batch alone"  # fmt: skip
+            raise CheckError(f"the gradient at step {number} is {times}: {reason}.")
+
+
+def _check_metrics(metrics, calls: list[dict], work: str) -> None:
+    got = float(metrics.loss), float(metrics.accuracy)
+    seen = f"the {work} gave loss {got[0]:.4f}, accuracy {got[1]:.4f}"
+    batches = [(one["logits"], torch.tensor([0.0, *LABELS])[one["ids"].cpu()]) for one in calls]
+    losses, hits = _per_batch(batches, bce), _per_batch(batches, _share_of_hits)
+    loss, accuracy = _mean(losses), _mean(hits)
+    swapped = math.isclose(got[0], accuracy, abs_tol=1e-4) and math.isclose(
+        got[1], loss, abs_tol=1e-4
+    )
+    demand(not swapped, f"loss and accuracy have changed places: {seen}.")
+    wrong = _wrong_means(losses) | {
+        "logits and labels have changed places in the loss":
+            _mean(_per_batch(batches, lambda logits, labels: bce(labels, logits))),
+        "the logits went through a sigmoid before the loss, which has one of its own":
+            _mean(_per_batch(batches, lambda logits, labels: bce(logits.sigmoid(), labels))),
+    }  # fmt: skip
+    _name(got[0], loss, seen, "loss", wrong)
+    wrong = _wrong_means(hits) | {
+        "a logit above 0 means positive, but some between 0 and 0.5 were taken for negative":
+            _mean(_per_batch(batches, lambda logits, labels: _share_of_hits(logits - 0.5, labels))),
+        "logits were rounded and compared with labels":
+            _mean(_per_batch(batches, lambda x, labels: (x.round() == labels).float().mean())),
+        "it is the share of positive answers, right or wrong":
+            _mean(_per_batch(batches, lambda logits, labels: (logits > 0).float().mean())),
+        "every review was taken for positive": _mean(_per_batch(batches, lambda _, y: y.mean())),
+        "it is in per cent; a share from 0 to 1 is wanted": 100 * accuracy,
+        "it is the share of wrong answers": 1 - accuracy,
+    }  # fmt: skip
+    _name(got[1], accuracy, seen, "accuracy", wrong)
+
+
+def _share_of_hits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return ((logits > 0) == labels.bool()).float().mean()
+
+
+def _per_batch(batches: list[tuple], measure: Callable) -> list[float]:
+    return [float(measure(logits, labels)) for logits, labels in batches]
+
+
+def _mean(means: list[float]) -> float:
+    """The mean over all reviews, of the means of the batches."""
+    return sum(mean * size for mean, size in zip(means, SIZES, strict=True)) / sum(SIZES)
+
+
+def _wrong_means(means: list[float]) -> dict[str, float]:
+    """What comes of the batches' means by each mistake of adding up and dividing."""
+    right = _mean(means)
+    return {
+        "it is the mean of the batches' means, and a batch of one review counts as much as one of "
+        "four": sum(means) / len(means),
+        "the sum over the reviews was not divided by their number": right * sum(SIZES),
+        "the sum over the batches was divided by the number of reviews": sum(means) / sum(SIZES),
+        "the sum over the batches was not divided": sum(means),
+        "it is that of the last batch alone": means[-1],
+        "the sum over the reviews was divided by the number of batches":
+            right * sum(SIZES) / len(SIZES),
+    }  # fmt: skip
+
+
+def _name(got: float, wanted: float, seen: str, what: str, mistakes: dict[str, float]) -> None:
+    if math.isclose(got, wanted, abs_tol=1e-4):
+        return
+    for sentence, wrong in mistakes.items():
+        if math.isclose(got, wrong, abs_tol=1e-4):
+            raise CheckError(f"the {what} is wrong: {sentence}; {seen}.")
+    raise CheckError(f"the {what} is not the mean over all {sum(SIZES)} reviews: {seen}.")

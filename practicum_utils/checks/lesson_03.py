@@ -1,0 +1,130 @@
+"""Checks of lesson 03: last vectors, reversed reviews, an RNN from both ends."""
+
+import torch
+
+from practicum_utils.checks import probing
+from practicum_utils.checks.demands import call, compare, demand, demand_gradient
+from practicum_utils.checks.exercises import exercise
+from practicum_utils.support.environment import pick_device
+
+
+@exercise("3.1", "last_vectors")
+def check_last_vectors(last_vectors) -> None:
+    """3.1: against a loop; first without a full row, so that an index too far still exists."""
+    for lengths in ([3, 1, 4, 2], [6, 2, 1, 6], [5]):
+        states = torch.randn(len(lengths), 6, 3, requires_grad=True, device=pick_device())
+        wanted = torch.stack([row[length - 1] for row, length in zip(states, lengths, strict=True)])
+        sizes = torch.tensor(lengths, device=states.device)
+        got = call(last_vectors, states, sizes)
+        compare(got, wanted, "the result", "(B, H)", _wrong_places(states, sizes))
+        demand_gradient(got, "the result")
+
+
+def _wrong_places(states: torch.Tensor, lengths: torch.Tensor) -> dict[str, torch.Tensor]:
+    B, T, H = states.shape
+    rows = torch.arange(B, device=states.device)
+    real = (torch.arange(T, device=states.device) < lengths.unsqueeze(1)).unsqueeze(2)
+    return {
+        "this is the state at the right edge of the table, which for a short review is padding":
+            states[:, -1],
+        "this is one place too far, off by one; places are counted from 0":
+            states[rows, lengths.clamp(max=T - 1)],
+        "this is one place too early, off by one": states[rows, lengths - 2],
+        "this place is counted from the right edge of the table, not from its left": states[
+            rows, -lengths
+        ],
+        "every row was read at the place where the longest one ends": states[
+            :, lengths.max() - 1
+        ],
+        "this is the first state of each row, not its last real one": states[:, 0],
+        "every row was asked for all the places; each row wants its own place only":
+            states[:, lengths - 1],
+        "this is the mean of the real states, not the last one":
+            (states * real).sum(1) / lengths.unsqueeze(1),
+        "this is the mean over all the states, not the last one": states.mean(1),
+        "this is the largest of the states, not the last one": states.amax(1),
+        "one dimension of size 1 too many; squeeze it away":
+            states[rows, lengths - 1].unsqueeze(1),
+    }  # fmt: skip
+
+
+@exercise("3.2", "reverse_reviews")
+def check_reverse_reviews(reverse_reviews) -> None:
+    """3.2: against slices of lists; the table that was given must stay as it was."""
+    for lengths in ([5, 2, 1, 4], [6, 3], [4]):
+        T = max(*lengths, 5)
+        rows = [torch.randperm(40)[:length].add(4).tolist() for length in lengths]
+        table = torch.tensor([row + [0] * (T - len(row)) for row in rows], device=pick_device())
+        wanted = torch.tensor([row[::-1] + [0] * (T - len(row)) for row in rows])
+        given, sizes = table.clone(), torch.tensor(lengths, device=table.device)
+        got = call(reverse_reviews, given, sizes)
+        demand(
+            torch.equal(given, table) or got is None,
+            "it changed the table it was given; whoever uses that table next reads it backwards.",
+        )
+        compare(got, wanted, "the result", "(B, T)", _wrong_reversals(table, rows))
+        kind = got.dtype
+        demand(kind == torch.int64, f"token ids are int64; they came back as {kind}.")
+
+
+def _wrong_reversals(table: torch.Tensor, rows: list) -> dict[str, torch.Tensor]:
+    T = table.shape[1]
+
+    def padded(changed: list) -> torch.Tensor:
+        return torch.tensor([row + [0] * (T - len(row)) for row in changed])
+
+    shifted = [[*row[:-1][::-1], row[-1]] for row in rows]
+    return {
+        "whole rows were reversed, so that the padding stands in front": table.flip(1),
+        "nothing was reversed": table,
+        "the order of the rows was reversed instead of the words in them": table.flip(0),
+        "the last real token was left where it is, off by one": padded(shifted),
+        "the first word is lost, off by one": padded([row[::-1][:-1] for row in rows]),
+        "the last word is lost, off by one": padded([row[:-1][::-1] for row in rows]),
+    }
+
+
+@exercise("3.3", "SimpleRNN")
+def check_simple_rnn(cls) -> None:
+    """3.3: the general questions; both ends are read; dropout."""
+    model = probing.build(cls, **probing.SMALL)
+    probing.ask_all(model)
+    demand(probing.order_counts(model), probing.NO_ORDER)
+    _check_both_ends(model)
+    probing.ask_dropout(cls)
+
+
+def _check_both_ends(model) -> None:
+    """Two readers that forget everything know only the word they end at."""
+    probing.shake(model)
+    if not probing.forget(model):
+        return  # it has no LSTM of PyTorch, so its memory cannot be taken
+    reached = probing.words_that_count(model, shake=probing.shake_and_forget)
+    first, middle, last = reached[0], any(reached[1:-1]), reached[-1]
+    without = "when the readers cannot remember, an answer rests on the words they end at: "
+    demand(last, f"{without}the last word is not one of them. Where does the forward reader end?")
+    demand(
+        first,
+        f"{without}only the end of the review counts. Does the second reader really "
+        "start from the end of the review, and is its vector the one of the first "
+        "word?",
+    )
+    demand(
+        not middle,
+        f"{without}words in the middle count as well, so these are not the two last vectors.",
+    )
+    demand(
+        not _is_sum_of_ends(model),
+        "two linear layers with nothing in between are one linear layer; what stood between them?",
+    )
+
+
+def _is_sum_of_ends(model) -> bool:
+    """Without memory and without a bend, an answer is one part from each end, added up."""
+    for _ in range(probing.DRAWS):
+        probing.shake_and_forget(model)
+        a, b, c, d = probing.some_words(4)
+        first, second, third, fourth = probing.logits(model, [[a, b], [c, d], [a, d], [c, b]])
+        if (first + second - third - fourth).abs() > 1e-4:
+            return False
+    return True

@@ -1,0 +1,376 @@
+"""Checks of lesson 05: self-attention, positions, heads, the block, the classifier."""
+
+import math
+
+import torch
+from torch import nn
+
+from practicum_utils.checks import probing
+from practicum_utils.checks.demands import (
+    call,
+    compare,
+    demand,
+    demand_gradient,
+    demand_pair,
+    demand_tensor,
+    describe,
+    same,
+)
+from practicum_utils.checks.exercises import exercise
+from practicum_utils.support.environment import pick_device
+
+
+@exercise("5.1", "self_attention")
+def check_self_attention(self_attention) -> None:
+    """5.1: against sums written out, with and without weights and mask."""
+    device = pick_device()
+    queries, keys, values = (torch.randn(2, 3, 5, 4, device=device) for _ in range(3))
+    queries.requires_grad_()
+    keep = torch.tensor([[1, 1, 0, 1, 0], [1, 0, 1, 1, 1]], dtype=torch.bool, device=device)
+    batch, row = keep.reshape(2, 1, 1, 5), keep[0]
+    for mask, asked in ((None, True), (None, False), (batch, True), (batch, False), (row, True)):
+        shown = "without a mask" if mask is None else f"with a mask {tuple(mask.shape)}"
+        shown += ", with return_weights=True" if asked else ""
+        masked = {} if mask is None else {"mask": mask}
+        wished = {"return_weights": True} if asked else {}
+        given = f"queries, keys and values (2, 3, 5, 4) {shown}"
+        result = call(self_attention, queries, keys, values, given=given, **masked, **wished)
+        result = demand_pair(result, f"the result {shown}")
+        wrong = _wrong_attention(queries.detach(), keys, mask)
+        wanted = wrong.pop("")
+        if asked:
+            compare(result[1], wanted, f"the weights {shown}", "(..., T, T)", wrong)
+        mixed = {sentence: weights @ values for sentence, weights in wrong.items()}
+        compare(result[0], wanted @ values, f"the output {shown}", "(..., T, D)", mixed)
+        demand_gradient(result[0], "the output")
+    _check_flat(self_attention)
+
+
+def _wrong_attention(queries, keys, mask) -> dict[str, torch.Tensor]:
+    """Weights by the mistake that makes them; the right ones under the empty name."""
+    T, D = queries.shape[-2:]
+    dots = torch.einsum("bhqd,bhkd->bhqk", queries, keys)
+    keep = torch.ones(T, dtype=torch.bool, device=dots.device) if mask is None else mask
+
+    def hidden(scores: torch.Tensor) -> torch.Tensor:
+        return scores.masked_fill(~keep, -math.inf)
+
+    scaled = dots / math.sqrt(D)
+    found = {
+        "": hidden(scaled).softmax(-1),
+        "the scores are not divided by the root of D": hidden(dots).softmax(-1),
+        "the scores are divided by D, not by its root": hidden(dots / D).softmax(-1),
+        "the scores are divided by the root of T; D is the size of a query":
+            hidden(dots / math.sqrt(T)).softmax(-1),
+        "the softmax runs over the queries; each query shares itself out among the keys":
+            hidden(scaled).softmax(-2).nan_to_num(),
+        "queries and keys have changed places": hidden(scaled.transpose(-2, -1)).softmax(-1),
+    }  # fmt: skip
+    if mask is not None:
+        found |= {
+            "the mask was not used: keys that are padding have weights": scaled.softmax(-1),
+            "the mask is turned around: it is True on real keys":
+                scaled.masked_fill(keep, -math.inf).softmax(-1).nan_to_num(),
+            "the mask was added to the scores, and True counts as 1": (scaled + keep).softmax(-1),
+            "the mask came after the softmax, so the rows no longer sum to 1":
+                scaled.softmax(-1) * keep,
+            "the scores of padding became 0, and the exponential of 0 is 1":
+                (scaled * keep).softmax(-1),
+        }  # fmt: skip
+    return found
+
+
+def _check_flat(self_attention) -> None:
+    """The same function for one text alone, (T, D), as the lesson calls it by hand."""
+    queries, keys, values = (torch.randn(4, 2, device=pick_device()) for _ in range(3))
+    result = call(self_attention, queries, keys, values, return_weights=True)
+    mixed, weights = demand_pair(result, "the result for (T, D)")
+    wanted = (queries @ keys.T / math.sqrt(2)).softmax(1)
+    compare(weights, wanted, "the weights for (T, D)", "(T, T)", {})
+    compare(mixed, wanted @ values, "the output for (T, D)", "(T, D)", {})
+
+
+@exercise("5.2", "positional_encoding")
+def check_positional_encoding(positional_encoding) -> None:
+    """5.2: against sines and cosines one by one."""
+    for length, size in ((7, 6), (50, 16)):
+        wanted = _waves(length, size)
+        got = call(positional_encoding, length, size)
+        halves = torch.cat([wanted[:, 0::2], wanted[:, 1::2]], 1)
+        swapped = wanted.reshape(length, -1, 2).flip(2).flatten(1)
+        compare(got, wanted, "the table", "(length, size)", {
+            "all sines come first and then all cosines; they take turns": halves,
+            "sines and cosines have changed places": swapped,
+            "the table is lying on its side": wanted.T,
+            "the first position is 0, not 1": _waves(length + 1, size)[1:],
+            "the exponent is twice what it should be; column 2k has 2k in it":
+                _waves(length, size, stretch=2),
+            "the exponent is half of what it should be; column 2k has 2k in it":
+                _waves(length, size, stretch=0.5),
+            "the base of the rates is not 10000 but 1000": _waves(length, size, base=1000),
+            "every column has an exponent of its own; a sine and its cosine share one":
+                _waves(length, size, pairs=False),
+            "the angles are multiplied by the rate instead of divided":
+                _waves(length, size, stretch=-1),
+            "only sines": _waves(length, size, only="sin"),
+        })  # fmt: skip
+
+
+def _waves(length, size, base=10_000, stretch=1.0, pairs=True, only="") -> torch.Tensor:
+    def wave(t: int, column: int) -> float:
+        even = column - column % 2 if pairs else column
+        angle = t / base ** (stretch * even / size)
+        return math.cos(angle) if column % 2 and not only else math.sin(angle)
+
+    return torch.tensor([[wave(t, column) for column in range(size)] for t in range(length)])
+
+
+E, HEADS = 12, 3
+D = E // HEADS
+B, T = 2, 5
+
+
+@exercise("5.3", "MultiHeadAttention")
+def check_multi_head(cls) -> None:
+    """5.3: the split, then the whole against sums written out with the same weights."""
+    layer = _made(cls, E, HEADS)
+    x, mask = _inputs()
+    with torch.no_grad():
+        _check_split(layer, x)
+        for wished in ({}, {"return_weights": True}):
+            pair = demand_pair(call(layer, x, mask, **wished), "the result")
+            demand_tensor(pair[0], (B, T, E), "the output", "(B, T, E)")
+        demand_tensor(pair[1], (B, HEADS, T, T), "the weights", "(B, heads, T, T)")
+        _check_weights(pair[1], mask)
+        quiet, _ = call(layer, x, mask)
+        demand(same(quiet, pair[0]), "the output is another one when the weights are asked for.")
+        if _has_both(layer):
+            _check_against_sums(layer, x, mask, pair)
+    _check_all_learn(layer, call(layer, x, mask)[0])
+
+
+def _made(cls, *sizes) -> nn.Module:
+    layer = call(cls, *sizes)
+    demand(isinstance(layer, nn.Module), f"an nn.Module was wanted; it is {describe(layer)}.")
+    return layer.to(pick_device()).eval()
+
+
+def _inputs() -> tuple[torch.Tensor, torch.Tensor]:
+    mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
+    return torch.randn(B, T, E).to(pick_device()), mask.to(pick_device())
+
+
+def _check_split(layer, x: torch.Tensor) -> None:
+    wanted = torch.stack([x[:, :, D * h : D * h + D] for h in range(HEADS)], dim=1)
+    compare(call(layer.split, x), wanted, "what `split` returns", "(B, heads, T, D)", {
+        "`split` only renames the shape, so that words and heads get mixed up; the dimensions "
+        "have to change places": x.reshape(B, HEADS, T, D),
+        "`split` leaves the heads behind the words": x.reshape(B, T, HEADS, D),
+        "`split` gives each head every third number instead of a piece in one run":
+            x.reshape(B, T, D, HEADS).permute(0, 3, 1, 2),
+    })  # fmt: skip
+
+
+def _check_weights(weights: torch.Tensor, mask: torch.Tensor) -> None:
+    demand(
+        bool(torch.isfinite(weights).all()),
+        "some queries find all keys hidden, and their weights are nan: is the mask turned around, "
+        "or does it hide queries (the last dimension but one) instead of keys (the last)?",
+    )
+    hidden = weights.masked_fill(mask[:, None, None], 0)  # what is given to padding
+    sums = weights.sum(dim=-1)
+    given = hidden[~mask.all(dim=1)].sum(dim=-1)  # by each query of a row that has padding
+    demand(bool((given < 0.999).all()), "the mask is turned around: only the padding is looked at.")
+    demand(
+        bool((hidden == 0).all()), f"keys that are padding have weights, up to {hidden.max():.3f}."
+    )
+    demand(
+        same(sums, torch.ones_like(sums)),
+        f"the weights of each query must sum to 1; they sum to {sums.min():.3f} and more.",
+    )
+
+
+def _has_both(layer) -> bool:
+    wide, output = getattr(layer, "queries_keys_values", None), getattr(layer, "output", None)
+    return isinstance(wide, nn.Linear) and isinstance(output, nn.Linear)
+
+
+def _check_against_sums(layer, x, mask, pair) -> None:
+    parts = layer.queries_keys_values(x).chunk(3, dim=2)
+    heads = [[part[:, :, D * h : D * h + D] for part in parts] for h in range(HEADS)]
+    weights = torch.stack([_weights(q, k, mask) for q, k, _ in heads], dim=1)
+    compare(pair[1], weights, "the table of weights", "(B, heads, T, T)", {
+        "the scores are not divided by the root of D": _stacked(heads, mask, 1),
+        "the scores are divided by the root of E; a head's queries have D numbers":
+            _stacked(heads, mask, math.sqrt(E)),
+        "queries and keys have changed places":
+            torch.stack([_weights(k, q, mask) for q, k, _ in heads], dim=1),
+        "keys and values have changed places":
+            torch.stack([_weights(q, v, mask) for q, _, v in heads], dim=1),
+    })  # fmt: skip
+    mixed = torch.stack([weights[:, h] @ heads[h][2] for h in range(HEADS)], dim=1)
+    side_by_side = mixed.transpose(1, 2).reshape(B, T, E)
+    compare(pair[0], layer.output(side_by_side), "the output", "(B, T, E)", {
+        "on the way back the heads were not put side by side again before the shape was changed":
+            layer.output(mixed.reshape(B, T, E)),
+        "the last linear layer is missing": side_by_side,
+        "the input was added; that is the block's work": x + layer.output(side_by_side),
+    })  # fmt: skip
+
+
+def _weights(queries, keys, mask, divisor: float = math.sqrt(D)) -> torch.Tensor:
+    scores = torch.einsum("bqd,bkd->bqk", queries, keys) / divisor
+    return scores.masked_fill(~mask.unsqueeze(1), -math.inf).softmax(-1)
+
+
+def _stacked(heads, mask, divisor: float) -> torch.Tensor:
+    return torch.stack([_weights(q, k, mask, divisor) for q, k, _ in heads], dim=1)
+
+
+def _check_all_learn(layer: nn.Module, output: torch.Tensor) -> None:
+    demand_gradient(output, "the output")
+    output.square().sum().backward()
+    idle = [name for name, weight in layer.named_parameters() if weight.grad is None]
+    demand(not idle, f"no gradient reaches {', '.join(idle[:3])}, so it never takes part.")
+
+
+PARTS = ("attention", "attention_norm", "network", "network_norm")
+
+
+@exercise("5.4", "TransformerBlock")
+def check_block(cls) -> None:
+    """5.4: against the sum of its own parts, then each place of the dropout."""
+    block = _made(cls, E, HEADS, 2 * E, 0.5)
+    x, mask = _inputs()
+    with torch.no_grad():
+        result, weights = demand_pair(call(block, x, mask, return_weights=True), "the result")
+        demand_tensor(result, (B, T, E), "the output", "(B, T, E)")
+        demand_tensor(weights, (B, HEADS, T, T), "the weights", "(B, heads, T, T)")
+        demand_pair(call(block, x, mask), "the result without return_weights")
+        if all(isinstance(getattr(block, part, None), nn.Module) for part in PARTS):
+            _check_sum_of_parts(block, x, mask)
+            _check_dropout(block, x, mask)
+    _check_all_learn(block.eval(), call(block, x, mask)[0])
+
+
+def _check_sum_of_parts(block, x, mask) -> None:
+    for norm in (block.attention_norm, block.network_norm):
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+    result, weights = call(block, x, mask, return_weights=True)
+    _, wanted_weights = block.attention(block.attention_norm(x), mask, True)
+    wrong = _wrong_blocks(block, x, mask)
+    compare(result, wrong.pop(""), "the output", "(B, T, E)", wrong)
+    demand(same(weights, wanted_weights), "the weights are not those of the attention.")
+
+
+def _wrong_blocks(block, x, mask) -> dict[str, torch.Tensor]:
+    """Outputs by the mistake that makes them; the right one under the empty name."""
+    first, second = block.attention_norm, block.network_norm
+
+    def attend(inputs, keep=mask):
+        return block.attention(inputs, keep)[0]
+
+    network = block.network
+    between = x + attend(first(x))
+    after = first(x + attend(x))
+    normed = first(x) + attend(first(x))
+    unmasked = x + attend(first(x), torch.ones_like(mask))
+    return {
+        "": between + network(second(between)),
+        "the normalisation stands after the sum; here it stands before each layer":
+            second(after + network(after)),
+        "nothing is normalised": x + attend(x) + network(x + attend(x)),
+        "the attention reads an input that is not normalised":
+            x + attend(x) + network(second(x + attend(x))),
+        "the network reads an input that is not normalised": between + network(between),
+        "the input is not added to the attention": attend(first(x))
+            + network(second(attend(first(x)))),
+        "the sum is not passed on: the last line returns the network's output alone":
+            network(second(between)),
+        "nothing is added: both residual connections are missing":
+            network(second(attend(first(x)))),
+        "the second sum starts from the input again, so the attention is lost":
+            x + network(second(between)),
+        "the network reads the input of the block instead of the first sum":
+            between + network(second(x)),
+        "normalised inputs are passed on; only the layers read them":
+            second(normed) + network(second(normed)),
+        "the normalised input is passed on; only the layers read it":
+            normed + network(second(normed)),
+        "the network is missing": between,
+        "the attention is missing": x + network(second(x)),
+        "the two normalisations have changed places":
+            x + attend(second(x)) + network(first(x + attend(second(x)))),
+        "the mask does not reach the attention": unmasked + network(second(unmasked)),
+    }  # fmt: skip
+
+
+def _check_dropout(block, x, mask) -> None:
+    """With one branch silenced, half of the numbers of the other must vanish in training mode."""
+    branches = {"attention": block.attention, "network": block.network}
+    for name, branch in branches.items():
+        other = branches["network" if name == "attention" else "attention"]
+        saved = [weight.clone() for weight in other.parameters()]
+        for weight in other.parameters():
+            weight.zero_()
+        still = (call(block.eval(), x, mask)[0] - x).abs() > 1e-6
+        block.train()
+        for module in branch.modules():  # what lies inside the branch is not in question
+            module.train(False)
+        dropped = ((call(block, x, mask)[0] - x).abs() < 1e-7) & still
+        passed = (call(block, x, mask)[0].abs() < 1e-7).float().mean()
+        for weight, value in zip(other.parameters(), saved, strict=True):
+            weight.copy_(value)
+        demand(passed < 0.05, "dropout blanks the sum; only what is added may be blanked.")
+        demand(bool(dropped.any()), f"in training mode nothing of the {name} is dropped.")
+
+
+@exercise("5.5", "TransformerClassifier")
+def check_transformer(cls) -> None:
+    """5.5: the general questions; maps; positions on and off; the mean; as many blocks as asked."""
+    sizes = {"embedding_size": 8, "heads": 2, "inner_size": 12}
+    model = probing.build(cls, **sizes, layers=1)
+    probing.ask_all(model)
+    deep = probing.build(cls, **sizes, layers=3)
+    counts = [sum(weight.numel() for weight in one.parameters()) for one in (model, deep)]
+    demand(
+        counts[0] < counts[1],
+        f"3 layers have as many weights as one ({counts[0]}): PyTorch does not know them (a "
+        "plain list?), or they are one and the same.",
+    )
+    _check_maps(deep, layers=3, heads=2)
+    demand(probing.order_counts(model), probing.NO_ORDER)
+    blind = probing.build(cls, **sizes, positions=False)
+    demand(
+        not probing.order_counts(blind),
+        "with positions=False the order of the words still counts: are positions added all the "
+        "same, or does the answer rest on one place?",
+    )
+    words = probing.some_words(5)
+    once, twice = (probing.logits(blind, [words * times])[0] for times in (1, 2))
+    demand(
+        same(once, twice),
+        "without positions, a review written twice must have the mean of the "
+        f"one written once; the score went from {once:.3f} to {twice:.3f}.",
+    )
+    demand(
+        probing.is_random(model.train()),
+        "in training mode two passes give the same answer: nothing is dropped.",
+    )
+
+
+def _check_maps(model, layers: int, heads: int) -> None:
+    rows = probing.rows_of((6, 3, 1, 4))
+    token_ids, lengths = probing.table(model, rows)
+    probing.shake(model.eval())
+    pair = call(model, token_ids, lengths, return_weights=True)
+    logits, maps = demand_pair(pair, "the result with return_weights=True")
+    demand_tensor(logits, (4,), "the logits, first of the two results,", "(B,)")
+    wanted = (4, layers, heads, 6, 6)
+    demand_tensor(maps, wanted, "the maps", "(B, layers, heads, T, T)")
+    probing.ask_shares(maps.detach(), lengths, "evaluation")
+    demand(
+        same(logits, probing.logits(model, rows)),
+        "the logits are others when the maps are asked for.",
+    )

@@ -1,1 +1,0 @@
-"""What the doctor is made of: measurements, verdicts, the report."""

@@ -1,0 +1,1 @@
+"""What a program does, measured: no verdicts here."""

@@ -1,0 +1,1 @@
+"""Verdicts: each rule takes measurements and names one kind of bug, or nothing."""

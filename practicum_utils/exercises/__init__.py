@@ -1,1 +1,0 @@
-"""What the checks of the exercises are made of: questions by kind of exercise, and refusals."""

@@ -1,0 +1,11 @@
+"""How good an answer is, how far to trust that number, and what it is measured against."""
+
+from practicum_utils.metrics.intervals import accuracy_interval, mcnemar
+from practicum_utils.metrics.yardstick import Yardstick, load_yardstick
+
+__all__ = [
+    "Yardstick",
+    "accuracy_interval",
+    "load_yardstick",
+    "mcnemar",
+]

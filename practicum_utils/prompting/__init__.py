@@ -1,0 +1,26 @@
+"""A text-to-text model asked by prompts, and prompts compared as an experiment."""
+
+from practicum_utils.models import greedy, to_text
+from practicum_utils.prompting.compare import (
+    compare_prompts,
+    fair_comparison,
+    parse_label,
+    to_prompt,
+)
+from practicum_utils.prompting.generation import generate, score_labels
+from practicum_utils.prompting.lab import prompt_lab
+from practicum_utils.prompting.t5 import T5, load_t5
+
+__all__ = [
+    "T5",
+    "compare_prompts",
+    "fair_comparison",
+    "generate",
+    "greedy",
+    "load_t5",
+    "parse_label",
+    "prompt_lab",
+    "score_labels",
+    "to_prompt",
+    "to_text",
+]

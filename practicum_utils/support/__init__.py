@@ -1,0 +1,1 @@
+"""What every room stands on: the machine and session, files, errors, HTML, progress."""

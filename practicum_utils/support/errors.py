@@ -1,0 +1,8 @@
+"""Errors that a notebook shows as the one sentence they are."""
+
+
+def in_one_line(error: Exception) -> Exception:
+    """Let a notebook print ``error`` as its one line, without a traceback; return it."""
+    line = f"{type(error).__name__}: {error}"
+    error._render_traceback_ = lambda: [line]
+    return error

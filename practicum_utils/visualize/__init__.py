@@ -1,0 +1,22 @@
+"""Pictures of training and of attention, each with the numbers that it shows in words."""
+
+from practicum_utils.visualize.curves import compare_histories, plot_accuracies, plot_history
+from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
+from practicum_utils.visualize.faithfulness import agreement, kendall_tau, leave_one_out
+from practicum_utils.visualize.heads import show_heads
+from practicum_utils.visualize.token_view import TokenView, show_attention
+
+__all__ = [
+    "TokenView",
+    "agreement",
+    "compare_histories",
+    "explore_attention",
+    "kendall_tau",
+    "leave_one_out",
+    "look_at_text",
+    "plot_accuracies",
+    "plot_history",
+    "predict_then_reveal",
+    "show_attention",
+    "show_heads",
+]

@@ -1,0 +1,108 @@
+"""Pictures of training: matplotlib figures with the numbers they show printed below them.
+
+The pictures of attention live in ``token_view``, ``heads`` and ``explore`` and are offered here
+too, so that a lesson needs one import line for its pictures.
+"""
+
+from collections.abc import Mapping
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+
+from practicum_utils.metrics import accuracy_interval, load_yardstick
+from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
+from practicum_utils.visualize.heads import show_heads
+from practicum_utils.visualize.token_view import TokenView, show_attention
+
+__all__ = [
+    "TokenView", "compare_histories", "explore_attention", "look_at_text", "plot_accuracies",
+    "plot_history", "predict_then_reveal", "show_attention", "show_heads",
+]  # fmt: skip
+
+TRAIN, TEST = "#0072B2", "#D55E00"  # blue and orange of the Okabe-Ito palette, safe for all eyes
+GREY = "#444444"
+RUNS = [
+    {"color": color, "marker": marker}
+    for color, marker in zip(
+        (TRAIN, TEST, "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "osD^vP", strict=True
+    )
+]
+
+
+def plot_history(history, title: str = "") -> None:
+    """Draw loss and accuracy per epoch, training and test; print the last numbers."""
+    if not len(history):
+        print("The history is empty: no epoch was finished, so there is nothing to draw.")
+        return
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), facecolor="white")
+    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+        _curves(axis, history, name)
+    figure.suptitle(title)
+    figure.tight_layout()
+    plt.show()
+    print(
+        f"after {len(history)} epochs: train loss {history.train_loss[-1]:.4f}, test loss "
+        f"{history.test_loss[-1]:.4f}, test accuracy {history.test_accuracy[-1]:.3f} "
+        f"(best {max(history.test_accuracy):.3f})"
+    )
+
+
+def _curves(axis, history, name: str) -> None:
+    epochs = range(1, len(history) + 1)
+    train, test = getattr(history, f"train_{name}"), getattr(history, f"test_{name}")
+    axis.plot(epochs, train, "o-", color=TRAIN, label="training")
+    axis.plot(epochs, test, "s--", color=TEST, label="test")
+    axis.set(xlabel="epoch", ylabel=name, xticks=epochs)
+    axis.grid(alpha=0.3)
+    axis.legend()
+
+
+def compare_histories(histories: Mapping[str, object]) -> None:
+    """Draw the test accuracy of several runs against training seconds; print a table.
+
+    The dashed line is the yardstick: what a linear model on words and word pairs reaches on the
+    lessons' full data, and after how many seconds. A run without a finished epoch is left out, and
+    named.
+    """
+    for name in [name for name, history in histories.items() if not len(history)]:
+        print(f"{name}: no epoch was finished, so there is nothing to compare")
+    histories = {name: history for name, history in histories.items() if len(history)}
+    figure, axis = plt.subplots(figsize=(8, 3.6), facecolor="white")
+    for (name, history), look in zip(histories.items(), cycle(RUNS), strict=False):
+        seconds = [sum(history.train_seconds[: end + 1]) for end in range(len(history))]
+        axis.plot(seconds, history.test_accuracy, label=name, **look)
+    yardstick = load_yardstick()
+    axis.axhline(yardstick.accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
+    axis.plot(yardstick.seconds, yardstick.accuracy, "*", ms=11, color=GREY, label=yardstick.name)
+    axis.set(xlabel="seconds of training", ylabel="test accuracy")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    figure.tight_layout()
+    plt.show()
+    rows = [
+        (name, run.test_accuracy[-1], sum(run.train_seconds)) for name, run in histories.items()
+    ]
+    for name, accuracy, seconds in (*rows, yardstick):
+        print(f"{name:<20} test accuracy {accuracy:.3f} after {seconds:.0f} s")
+
+
+def plot_accuracies(shares: Mapping[str, tuple[float, int]]) -> None:
+    """Draw accuracies with their 95 % intervals, one row each; print them.
+
+    shares: name -> (accuracy from 0 to 1, number of reviews it was measured on).
+    """
+    figure, axis = plt.subplots(figsize=(6.5, 0.8 + 0.45 * len(shares)), facecolor="white")
+    lines = []
+    for row, (name, (accuracy, count)) in enumerate(shares.items()):
+        low, high = accuracy_interval(round(accuracy * count), count)
+        axis.plot([low, high], [row, row], "-", color=TRAIN, linewidth=3, alpha=0.5)
+        axis.plot([accuracy], [row], "o", color=TRAIN)
+        lines.append(f"{name:<28} {accuracy:.3f} ({low:.3f} to {high:.3f}), n = {count:,}")
+    axis.set(yticks=range(len(shares)), yticklabels=list(shares))
+    axis.set_xlabel("test accuracy, 95 % interval")
+    axis.invert_yaxis()
+    axis.margins(y=0.2)
+    axis.grid(axis="x", alpha=0.3)
+    figure.tight_layout()
+    plt.show()
+    print(*lines, sep="\n")

@@ -1,0 +1,444 @@
+"""What each of the three notebooks of a lesson has and has not, on three tiny lessons."""
+
+import re
+
+import nbformat
+import pytest
+from tiny_course import LESSON_01, LESSON_02, LESSON_03, URL, read_text, read_tiny
+
+from practicum_utils.authoring import build
+from practicum_utils.authoring.copies import CHECKED, COPIES, RAISES, SKIP, make_copy
+from practicum_utils.bugs import CATALOGUE
+from practicum_utils.bugs.planting import LessonError, blank, plant, uncover
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return read_tiny(tmp_path_factory.mktemp("lessons"))
+
+
+def make(kind, lessons, number):
+    lesson = lessons[number]
+    path = f"{build.FOLDERS[kind]}/{lesson.name}.ipynb"
+    return make_copy(kind, lesson, lessons, URL, path)
+
+
+def code(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def everything(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells)
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def holds(cells, *words):
+    """The index of the first cell that has all the words."""
+    found = [n for n, text in enumerate(cells) if all(word in text for word in words)]
+    assert found, f"no cell has {words}"
+    return found[0]
+
+
+# The line transformations
+
+
+def test_a_bug_replaces_the_one_line_above_it():
+    text = "a = 1\nb = 2\n# BUG labels-one-two: b = 3\nc = 4"
+    assert plant(text, {"labels-one-two"}) == "a = 1\nb = 3\nc = 4"
+    assert plant(text, set()) == plant(text, {"pad-is-a-word"}) == "a = 1\nb = 2\nc = 4"
+
+
+def test_more_lines_of_a_bug_replace_the_same_line():
+    text = "a = 1\n# BUG labels-one-two: b = 2\n# BUG labels-one-two: c = 3\nd = 4"
+    assert plant(text, {"labels-one-two"}) == "b = 2\nc = 3\nd = 4"
+
+
+def test_a_bug_without_code_deletes_the_line():
+    for line in ("    # BUG labels-one-two:", "    # BUG labels-one-two: "):
+        text = f"if x:\n    a = 1\n{line}\n    b = 2"
+        assert plant(text, {"labels-one-two"}) == "if x:\n    b = 2"
+
+
+def test_a_bug_keeps_the_indentation_of_its_mark_and_its_code():
+    bug = "    # BUG labels-one-two: for y in x:\n    # BUG labels-one-two:     a = y"
+    text = f"if x:\n    a = 1\n{bug}"
+    assert plant(text, {"labels-one-two"}) == "if x:\n    for y in x:\n        a = y"
+
+
+def test_a_bug_stands_in_several_places_of_a_cell():
+    text = "a = 1\n# BUG labels-one-two: a = 2\nb = 1\n# BUG labels-one-two: b = 2\nc = 1"
+    assert plant(text, {"labels-one-two"}) == "a = 2\nb = 2\nc = 1"
+
+
+def test_two_bugs_of_a_cell_are_planted_one_by_one():
+    text = "a = 1\n# BUG labels-one-two: a = 2\nb = 1\n# BUG missing-zero-grad:"
+    assert plant(text, {"labels-one-two"}) == "a = 2\nb = 1"
+    assert plant(text, {"missing-zero-grad"}) == "a = 1"
+    assert plant(text, {"labels-one-two", "missing-zero-grad"}) == "a = 2"
+
+
+def test_blank_and_uncover_leave_no_mark():
+    text = "def f():\n    x = 1\n    ### BEGIN SOLUTION\n    y = 2\n    ### END SOLUTION\n    z = 3"
+    assert uncover(text) == "def f():\n    x = 1\n    y = 2\n    z = 3"
+    assert blank(text, "3.1") == (
+        'def f():\n    x = 1\n    raise NotImplementedError("Exercise 3.1 is yours to write.")\n'
+        "    z = 3"
+    )
+
+
+# All copies
+
+
+@pytest.mark.parametrize("kind", COPIES)
+@pytest.mark.parametrize("number", ["01", "02", "03"])
+def test_every_copy_is_a_valid_notebook_without_a_trace_of_its_making(tiny, kind, number):
+    notebook = make(kind, tiny, number)
+    nbformat.validate(notebook)
+    assert nbformat.reads(nbformat.writes(notebook), as_version=4) == notebook
+    identifiers = [cell["id"] for cell in notebook.cells]
+    assert len(set(identifiers)) == len(identifiers)
+    assert all(name.startswith(f"lesson-{number}-") for name in identifiers)
+    kept = {"tags", "slideshow", "nbgrader"} if kind == "student" else {"tags"}
+    assert all(set(cell.metadata) <= kept for cell in notebook.cells)
+    assert all(set(tags(cell)) <= {CHECKED, RAISES, SKIP} for cell in notebook.cells)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+    assert notebook.metadata.kernelspec.name == "python3"
+    text = everything(notebook)
+    assert not re.search(r"# BUG|(BEGIN|END) SOLUTION", text)
+    assert "Say it slowly." not in text  # the presenter's own
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_the_same_source_makes_the_same_notebook(tiny, kind):
+    assert make(kind, tiny, "03") == make(kind, tiny, "03")
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_badge_and_installation_have_the_address(tiny, kind):
+    notebook = make(kind, tiny, "03")
+    path = f"{build.FOLDERS[kind]}/03_tiny_reader.ipynb"
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    assert title == "# Lesson 3: A reader"
+    page = f"https://colab.research.google.com/github/somebody/tiny-course/blob/main/{path}"
+    assert f"]({page})" in rest
+    assert ("Save a copy in Drive" in rest) == (kind == "student")
+    assert code(notebook)[0] == (
+        "try:\n    import practicum_utils\nexcept ImportError:\n"
+        f'    %pip install -q "practicum-utils @ git+{URL}"\n\nimport math'
+    )
+    assert sum("%pip" in text for text in code(notebook)) == 1
+
+
+# The student copy
+
+
+@pytest.mark.parametrize("number", ["01", "02", "03"])
+def test_the_student_copy_has_no_bug_and_no_answer(tiny, number):
+    text = everything(make("student", tiny, number))
+    assert "BUG" not in text
+    assert not [bug for bug in CATALOGUE if bug in text]
+    for answer in ("shifted", "return total", "shares", "2 * hidden", "cannot be multiplied"):
+        assert answer not in text
+    assert "This time" not in text and "```diff" not in text
+
+
+def test_the_student_copy_has_stubs_that_name_the_exercise(tiny):
+    stub = code(make("student", tiny, "01"))
+    stub = stub[holds(stub, "def to_label")]
+    assert stub == (
+        "# Exercise 1.1 (5 minutes)\n"
+        "def to_label(raw):\n"
+        '    """Return 0.0 or 1.0 for a raw label of 1 or 2."""\n'
+        '    raise NotImplementedError("Exercise 1.1 is yours to write.")\n'
+        "\n"
+        "# Fell behind? Remove the # of the next line and run this cell again.\n"
+        "# from course import to_label"
+    )
+    names = {}
+    exec(stub, names)
+    with pytest.raises(NotImplementedError, match=r"Exercise 1\.1 "):
+        names["to_label"](1)
+
+
+def test_each_region_of_a_class_is_blank(tiny):
+    names = {}
+    cells = code(make("student", tiny, "03"))
+    exec(cells[holds(cells, "class Reader")], names)
+    with pytest.raises(NotImplementedError, match=r"Exercise 3\.1 "):
+        names["Reader"](3)
+    with pytest.raises(NotImplementedError, match=r"Exercise 3\.1 "):
+        names["Reader"].read(None, [1])
+
+
+def test_the_student_copy_has_hints_checks_and_correct_code(tiny):
+    notebook = make("student", tiny, "01")
+    text = everything(notebook)
+    assert "<details><summary>Hint</summary>The raw labels" in text
+    assert "exercise 1.1 is checked here" in text
+    assert "numbered = enumerate(words, start=1)" in text and "first" not in "".join(code(notebook))
+    assert not [cell for cell in notebook.cells if RAISES in tags(cell) or SKIP in tags(cell)]
+
+
+def test_the_student_copy_imports_instead_of_a_recap(tiny):
+    text = everything(make("student", tiny, "03"))
+    assert "from fractions import Fraction" in text and "def train" not in text
+
+
+def test_nothing_in_the_student_copy_may_raise(tiny):
+    notebook = make("student", tiny, "03")
+    assert not [cell for cell in notebook.cells if {RAISES, SKIP} & set(tags(cell))]
+
+
+# The solution
+
+
+@pytest.mark.parametrize("number", ["01", "02", "03"])
+def test_the_solution_reads_as_a_real_one(tiny, number):
+    text = everything(make("solution", tiny, number))
+    assert not re.search(
+        r"\bbugs?\b|planted|NotImplementedError|Exercise \d|Fell behind", text, re.I
+    )
+    assert not [bug for bug in CATALOGUE if bug in text]
+    assert "This time" not in text and "```diff" not in text and "Hint" not in text
+    assert "is checked here" not in text
+
+
+def test_the_solution_of_the_first_lesson_has_its_bugs_and_the_later_one(tiny):
+    text = "\n".join(code(make("solution", tiny, "01")))
+    assert "first = 0\nnumbered = enumerate(words, start=first)\n" in text + "\n"
+    assert "start=1" not in text
+    assert "    shifted = raw\n" in text and "raw - 1" not in text
+
+
+def test_the_solution_of_the_second_lesson_has_its_bugs(tiny):
+    text = "\n".join(code(make("solution", tiny, "02")))
+    assert "    shares = [sum(batch) / len(batch) for batch in batches]\n" in text
+    assert "    return sum(shares) / len(shares)" in text and "return total" not in text
+    assert "for step in range(steps):\n        gradient += 1\n" in text
+
+
+def test_a_recap_repeats_the_cells_in_order_with_the_bugs_that_show_here(tiny):
+    cells = code(make("solution", tiny, "03"))
+    order = [holds(cells, "def to_label"), holds(cells, "def train"), holds(cells, "def accuracy")]
+    assert order == [1, 2, 3] and holds(cells, "class Reader") == 4
+    assert "shifted = raw\n" in cells[1]  # shows in 03
+    assert "\n        gradient = 0" not in cells[2]  # shows in 03
+    assert "shares" not in cells[3] and "return total" in cells[3]  # shows in 02
+    assert "Fraction" not in "".join(cells)
+    assert "self.width = hidden\n" in cells[4]
+
+
+def test_a_recap_begins_with_the_imports_that_it_needs(tmp_path):
+    imports = "import math\nfrom statistics import mean, median as middle\n"
+    text = LESSON_02.replace("import math\n", imports).replace(
+        "losses, gradient = [], 0",
+        "losses, gradient = [], math.floor(middle([0, accuracy([[0]])]))",
+    )
+    lessons = {**read_tiny(tmp_path), "02": read_text(text, tmp_path, "02_tiny_loop")}
+    cells = code(make("solution", lessons, "03"))
+    assert cells[1] == (
+        "from course import accuracy\nfrom statistics import median as middle\nimport math"
+    )
+    assert holds(cells, "def to_label") == 2 and holds(cells, "def train") == 3
+
+
+def test_the_solution_stops_at_the_exception(tiny):
+    notebook = make("solution", tiny, "03")
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    stop = holds([cell.source for cell in cells], "reader.read([1] * 6)")
+    assert tags(cells[stop]) == [CHECKED, RAISES]
+    assert all(SKIP not in tags(cell) for cell in cells[:stop])
+    assert all(tags(cell) == [SKIP] for cell in cells[stop + 1 :])
+    assert not [cell for cell in notebook.cells if cell.cell_type == "markdown" and tags(cell)]
+
+
+def test_a_solution_without_exception_is_checked_to_its_end(tiny):
+    notebook = make("solution", tiny, "02")
+    found = [tags(cell) for cell in notebook.cells if tags(cell)]
+    assert found == [[CHECKED], [CHECKED]]  # the symptom and the verdict
+
+
+# The walkthrough
+
+
+def test_the_walkthrough_mends_one_bug_after_the_other(tiny):
+    notebook = make("walkthrough", tiny, "03")
+    cells = [cell.source.splitlines()[0] for cell in notebook.cells if cell.cell_type == "code"]
+    assert cells[1:] == [
+        "def to_label(raw):", "def train(steps):", "def accuracy(batches):", "class Reader:",
+        "reader = Reader(3)", "reader.read([1] * 6)",  # symptom 1
+        "class Reader:", "reader = Reader(3)", "reader.read([1] * 6)",
+        "loss = 1 - to_label(2)", 'print("symptom: the loss went below zero" if loss < 0 else '
+        '"ok: the loss is not negative")',  # symptom 2
+        "def to_label(raw):", "loss = 1 - to_label(2)",
+        'print("symptom: the loss went below zero" if loss < 0 else '
+        '"ok: the loss is not negative")',
+        "losses = train(3)", 'print("ok: the loss goes down" if losses[-1] < losses[0] else '
+        '"symptom: the loss does not go down")',  # symptom 3
+        "def train(steps):", "loss = 1 - to_label(2)", "losses = train(3)",
+        'print("ok: the loss goes down" if losses[-1] < losses[0] else '
+        '"symptom: the loss does not go down")',
+        'print("ok: accuracy above 0.80" if losses == [10, 9, 8] else '
+        '"symptom: the model did not learn")',
+    ]  # fmt: skip
+
+
+def test_a_bug_stays_planted_until_its_fix(tiny):
+    cells = code(make("walkthrough", tiny, "03"))
+    readers = [text for text in cells if text.startswith("class Reader")]
+    assert ["self.width = hidden" in text for text in readers] == [True, False]
+    assert ["self.width = 2 * hidden" in text for text in readers] == [False, True]
+    loops = [text for text in cells if text.startswith("def train")]
+    assert ["gradient = 0\n        " in text for text in loops] == [False, True]
+    labels = [text for text in cells if text.startswith("def to_label")]
+    assert ["raw - 1" in text for text in labels] == [False, True]
+    assert cells.index(readers[1]) < cells.index(labels[1]) < cells.index(loops[1])
+
+
+def test_a_cell_that_runs_again_keeps_the_bugs_that_are_not_mended_yet(tmp_path):
+    both = LESSON_03.replace(
+        "        # BUG linear-input-size: self.width = hidden\n",
+        "        # BUG linear-input-size: self.width = hidden\n"
+        "        self.label = 1\n"
+        "        # BUG labels-one-two: self.label = 2\n",
+    )
+    lessons = {**read_tiny(tmp_path), "03": read_text(both, tmp_path, "03_tiny_reader")}
+    readers = [
+        text for text in code(make("walkthrough", lessons, "03")) if text.startswith("class Reader")
+    ]
+    assert ["width = hidden" in text for text in readers] == [True, False, False]
+    assert ["label = 2" in text for text in readers] == [True, True, False]
+
+
+def test_the_bug_of_a_later_lesson_stays_in_the_walkthrough(tiny):
+    text = everything(make("walkthrough", tiny, "01"))
+    assert "shifted = raw\n" in text and "raw - 1" not in text
+
+
+# The lines that each bug of the tiny course removes from the code and adds to it.
+CHANGED = {
+    "pad-is-a-word": (
+        ["first = 0", "numbered = enumerate(words, start=first)"],
+        ["numbered = enumerate(words, start=1)"],
+    ),
+    "average-of-averages": (
+        ["shares = [sum(batch) / len(batch) for batch in batches]",
+         "return sum(shares) / len(shares)"],
+        ["return total / sum(len(batch) for batch in batches)"],
+    ),
+    "linear-input-size": (["self.width = hidden"], ["self.width = 2 * hidden"]),
+    "labels-one-two": (["shifted = raw"], ["shifted = raw - 1"]),
+    "missing-zero-grad": ([], ["gradient = 0"]),
+}  # fmt: skip
+
+
+def test_every_bug_of_the_tiny_course_is_expected(tiny):
+    shown = {cell.marks["fix"] for lesson in tiny.values() for cell in lesson.cells
+             if "fix" in cell.marks}  # fmt: skip
+    assert shown == set(CHANGED)
+
+
+@pytest.mark.parametrize("bug", [CATALOGUE[bug_id] for bug_id in CHANGED], ids=lambda bug: bug.id)
+def test_each_fix_tells_the_rule_and_shows_the_line(tiny, bug):
+    notebook = make("walkthrough", tiny, bug.lesson)
+    told = [
+        cell.source for cell in notebook.cells if f"**This time:** {bug.this_time}" in cell.source
+    ]
+    assert len(told) == 1 and f"- **In general:** {bug.in_general}" in told[0]
+    assert told[0].count("```diff\n") == 1 and told[0].endswith("\n```")
+    assert "@@" not in told[0]
+    lines = told[0].partition("```diff\n")[2].splitlines()[:-1]
+    removed = [line[1:].strip() for line in lines if line.startswith("-")]
+    added = [line[1:].strip() for line in lines if line.startswith("+")]
+    assert (removed, added) == CHANGED[bug.id]
+
+
+def test_the_text_of_a_fix_stands_before_its_rule(tiny):
+    notebook = make("walkthrough", tiny, "01")
+    fix = next(cell.source for cell in notebook.cells if "This time" in cell.source)
+    assert fix.startswith('### What hides the word?\n\nThe word "the" has the id 0.\n\n- **This')
+
+
+def test_only_a_symptom_that_is_still_there_may_raise(tiny):
+    notebook = make("walkthrough", tiny, "03")
+    raising = [cell for cell in notebook.cells if cell.source.startswith("reader.read")]
+    assert [tags(cell) for cell in raising] == [[CHECKED, RAISES], [CHECKED]]
+    assert not [cell for cell in notebook.cells if SKIP in tags(cell)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('rerun="make"', 'rerun="nothing"', "no cell before it is named 'nothing'"),
+        ('symptom="linear-input-size" raises=true', "", "no symptom cell stands before it"),
+        (
+            "        # BUG linear-input-size: self.width = hidden\n",
+            "",
+            "no cell before it has that",
+        ),
+        ("01:labels", "01:nothing", r"01_tiny_words.py has no cell named 'nothing'"),
+        ("01:labels", "07:labels", "there is no lesson 07"),
+    ],
+)
+def test_a_story_that_cannot_be_told_is_refused(tmp_path, old, new, message):
+    assert old in LESSON_03
+    lesson = read_text(LESSON_03.replace(old, new), tmp_path, "03_tiny_reader")
+    lessons = {**read_tiny(tmp_path), "03": lesson}
+    with pytest.raises(LessonError, match=message):
+        make("walkthrough", lessons, "03")
+
+
+def test_a_fix_that_stands_twice_is_refused(tmp_path):
+    fix = '# %% [markdown] fix="pad-is-a-word"\n# again\n\n'
+    text = LESSON_01.replace(
+        '# %% [markdown] only="student"', fix + '# %% [markdown] only="student"'
+    )
+    lessons = {"01": read_text(text, tmp_path, "01_tiny_words")}
+    with pytest.raises(LessonError, match="no cell before it has that bug planted"):
+        make("walkthrough", lessons, "01")
+
+
+# They run
+
+
+@pytest.fixture(scope="module")
+def executed(tiny, tmp_path_factory):
+    """The solution and the walkthrough of lesson 03, as Run All leaves them."""
+    made = {}
+    for kind in ("solution", "walkthrough"):
+        made[kind] = make(kind, tiny, "03")
+        build.execute(made[kind], tmp_path_factory.mktemp("run"))
+    return made
+
+
+def heard(notebook):
+    """What the checked cells of an executed notebook say, in order."""
+    outputs = [cell.outputs for cell in notebook.cells if CHECKED in tags(cell)]
+    assert all(len(output) == 1 for output in outputs)
+    return [output[0].get("text", output[0].get("evalue")).strip() for output in outputs]
+
+
+def test_the_tiny_solution_runs_to_its_exception(executed):
+    assert heard(executed["solution"]) == ["shapes cannot be multiplied"]
+    cells = [cell for cell in executed["solution"].cells if cell.cell_type == "code"]
+    counts = [cell.execution_count for cell in cells]
+    assert counts == [1, 2, 3, 4, 5, 6, 7] + [None] * (len(cells) - 7)
+    assert not any(cell.outputs for cell in cells[7:])
+    nbformat.validate(executed["solution"])
+
+
+def test_the_tiny_walkthrough_runs_to_its_result(executed):
+    assert heard(executed["walkthrough"]) == [
+        "shapes cannot be multiplied", "ok: the shapes fit",
+        "symptom: the loss went below zero", "ok: the loss is not negative",
+        "symptom: the loss does not go down", "ok: the loss goes down",
+        "ok: accuracy above 0.80",
+    ]  # fmt: skip
+    cells = [cell for cell in executed["walkthrough"].cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert "widgets" not in executed["walkthrough"].metadata
+    assert all(set(cell.metadata) <= {"tags"} for cell in executed["walkthrough"].cells)
+    nbformat.validate(executed["walkthrough"])

@@ -1,0 +1,772 @@
+"""Attempts at self-attention, positions, heads, block and classifier."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from attempts import right, wrong
+from practicum_utils import models
+from practicum_utils.data import token_mask
+from practicum_utils.models import attention
+
+# 5.1 self_attention
+
+
+@right("5.1")
+def with_einsum(queries, keys, values, mask=None, return_weights=False):
+    scores = torch.einsum("...qd,...kd->...qk", queries, keys) / queries.shape[-1] ** 0.5
+    if mask is not None:
+        scores = torch.where(mask, scores, torch.tensor(-1e30))
+    weights = torch.softmax(scores, dim=-1)
+    return torch.einsum("...qk,...kd->...qd", weights, values), weights
+
+
+@right("5.1")
+def scaled_queries(queries, keys, values, mask=None, return_weights=False, dropout=0.0):
+    queries = queries * queries.size(-1) ** -0.5
+    scores = torch.matmul(queries, keys.mT)
+    if mask is not None:
+        scores = scores + torch.zeros_like(scores).masked_fill(~mask, float("-inf"))
+    weights = scores.softmax(-1)
+    return [weights @ values, weights if return_weights else None]
+
+
+@right("5.1")
+def ours(queries, keys, values, mask=None, return_weights=False):
+    return attention.self_attention(queries, keys, values, mask, return_weights)
+
+
+def attend(
+    queries, keys, values, mask, return_weights,
+    divide=lambda q: math.sqrt(q.shape[-1]), dim=-1, hide=None,
+):  # fmt: skip
+    """Attention that can be wrong in one place."""
+    scores = queries @ keys.transpose(-2, -1) / divide(queries)
+    hide = hide or (lambda scores, mask: scores.masked_fill(~mask, -torch.inf))
+    if mask is not None:
+        scores = hide(scores, mask)
+    weights = scores.softmax(dim)
+    return weights @ values, weights if return_weights else None
+
+
+@wrong("5.1", "not divided by the root of D")
+def no_scale(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights, divide=lambda q: 1)
+
+
+@wrong("5.1", "divided by D, not by its root")
+def divides_by_size(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights, divide=lambda q: q.shape[-1])
+
+
+@wrong("5.1", "divided by the root of T")
+def divides_by_length(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights, lambda q: math.sqrt(q.shape[-2]))
+
+
+@wrong("5.1", "the softmax runs over the queries")
+def over_queries(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights, dim=-2)
+
+
+@wrong("5.1", "the mask is turned around")
+def mask_inverted(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights,
+                  hide=lambda scores, mask: scores.masked_fill(mask, -torch.inf))  # fmt: skip
+
+
+@wrong("5.1", "the mask was not used")
+def no_mask(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, None, return_weights)
+
+
+@wrong("5.1", "the exponential of 0 is 1")
+def multiplies_scores(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights, hide=torch.mul)
+
+
+@wrong("5.1", "queries and keys have changed places")
+def swapped(queries, keys, values, mask=None, return_weights=False):
+    return attend(keys, queries, values, mask, return_weights)
+
+
+@wrong("5.1", "the mask was not used")
+def masks_one_path_only(queries, keys, values, mask=None, return_weights=False):
+    if not return_weights:
+        return functional.scaled_dot_product_attention(queries, keys, values), None
+    return attend(queries, keys, values, mask, True)
+
+
+@wrong("5.1", "must be two things")
+def output_alone(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights)[0]
+
+
+@wrong("5.1", "RuntimeError")
+def turns_all(queries, keys, values, mask=None, return_weights=False):
+    scores = queries @ keys.permute(*range(keys.dim())[::-1])
+    return scores.softmax(-1) @ values, scores
+
+
+# 5.2 positional_encoding
+
+
+@right("5.2")
+def with_loops(length, size):
+    table = torch.zeros(length, size)
+    for t in range(length):
+        for k in range(size // 2):
+            angle = t / 10_000 ** (2 * k / size)
+            table[t, 2 * k], table[t, 2 * k + 1] = math.sin(angle), math.cos(angle)
+    return table
+
+
+@right("5.2")
+def with_slices(length: int, size: int) -> torch.Tensor:
+    table = torch.empty(length, size)
+    rates = torch.exp(torch.arange(0, size, 2) * (-math.log(10_000.0) / size))
+    angles = torch.outer(torch.arange(length).float(), rates)
+    table[:, 0::2], table[:, 1::2] = angles.sin(), angles.cos()
+    return table
+
+
+@right("5.2")
+def with_a_shift(length, size, device=None):
+    columns = torch.arange(size, device=device)
+    angles = torch.arange(length)[:, None] / 10_000.0 ** ((columns - columns % 2) / size)
+    return torch.sin(angles + math.pi / 2 * (columns % 2))
+
+
+@wrong("5.2", "they take turns")
+def halves(length, size):
+    table = with_loops(length, size)
+    return torch.cat([table[:, 0::2], table[:, 1::2]], dim=1)
+
+
+@wrong("5.2", "sines and cosines have changed places")
+def cosines_first(length, size):
+    table = with_loops(length, size)
+    return torch.stack([table[:, 1::2], table[:, 0::2]], dim=2).flatten(1)
+
+
+@wrong("5.2", "lying on its side")
+def on_its_side(length, size):
+    return with_loops(length, size).T
+
+
+@wrong("5.2", "the first position is 0")
+def from_one(length, size):
+    return with_loops(length + 1, size)[1:]
+
+
+@wrong("5.2", "a sine and its cosine share one")
+def own_exponents(length, size):
+    columns = torch.arange(size)
+    angles = torch.arange(length)[:, None] / 10_000 ** (columns / size)
+    return torch.where(columns % 2 == 0, angles.sin(), angles.cos())
+
+
+@wrong("5.2", "not 10000 but 1000")
+def smaller_base(length, size):
+    table = torch.empty(length, size)
+    angles = torch.arange(length)[:, None] / 1_000.0 ** (torch.arange(0, size, 2) / size)
+    table[:, 0::2], table[:, 1::2] = angles.sin(), angles.cos()
+    return table
+
+
+@wrong("5.2", "twice what it should be")
+def twice_the_exponent(length, size):
+    angles = torch.arange(length)[:, None] / 10_000 ** (2 * torch.arange(0, size, 2) / size)
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+
+
+@wrong("5.2", "only sines")
+def sines(length, size):
+    angles = torch.arange(length)[:, None] / 10_000 ** (torch.arange(0, size, 2) / size)
+    return torch.stack([angles.sin(), angles.sin()], dim=2).flatten(1)
+
+
+@wrong("5.2", "shape (7, 3, 2)")
+def not_flattened(length, size):
+    return with_loops(length, size).reshape(length, -1, 2)
+
+
+# 5.3 MultiHeadAttention
+
+
+@right("5.3")
+class WithEinsum(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.heads = heads
+        self.queries_keys_values = nn.Linear(size, 3 * size)
+        self.output = nn.Linear(size, size)
+
+    def split(self, x):
+        return torch.stack(x.chunk(self.heads, dim=-1), dim=1)
+
+    def forward(self, x, mask, return_weights=False):
+        q, k, v = (self.split(part) for part in self.queries_keys_values(x).split(x.shape[-1], -1))
+        scores = torch.einsum("bhqd,bhkd->bhqk", q, k) / math.sqrt(q.shape[-1])
+        weights = scores.masked_fill(~mask[:, None, None, :], float("-inf")).softmax(-1)
+        mixed = torch.cat((weights @ v).unbind(1), dim=-1)
+        return self.output(mixed), weights
+
+
+@right("5.3")
+class WithUnflatten(models.MultiHeadAttention):
+    def split(self, x: torch.Tensor) -> torch.Tensor:
+        return x.unflatten(2, (self.heads, -1)).permute(0, 2, 1, 3)
+
+
+@right("5.3")
+class OwnLayers(nn.Module):
+    """Three layers of other names: not the exercise's, but the same function."""
+
+    def __init__(self, size, heads):
+        super().__init__()
+        self.h = heads
+        self.q, self.k, self.v, self.o = (nn.Linear(size, size) for _ in range(4))
+
+    def split(self, x):
+        return x.view(*x.shape[:2], self.h, -1).transpose(1, 2)
+
+    def forward(self, x, mask, return_weights=False):
+        parts = (self.split(layer(x)) for layer in (self.q, self.k, self.v))
+        mixed, weights = attention.self_attention(*parts, mask[:, None, None], return_weights)
+        return self.o(mixed.transpose(1, 2).flatten(2)), weights
+
+
+class Heads(models.MultiHeadAttention):
+    """The right layer with its parts in methods, so that a mistake is one method."""
+
+    def parts(self, x):
+        return self.queries_keys_values(x).chunk(3, dim=2)
+
+    def hidden(self, mask):
+        return mask[:, None, None]
+
+    def merge(self, mixed):
+        return mixed.transpose(1, 2).flatten(2)
+
+    def attend(self, q, k, v, mask, return_weights):
+        return attention.self_attention(q, k, v, mask, return_weights)
+
+    def forward(self, x, mask, return_weights=False):
+        parts = map(self.split, self.parts(x))
+        mixed, weights = self.attend(*parts, self.hidden(mask), return_weights)
+        return self.output(self.merge(mixed)), weights
+
+
+right("5.3")(Heads)
+
+
+@wrong("5.3", "the dimensions have to change places")
+class ViewsOnly(Heads):
+    def split(self, x):
+        B, T, E = x.shape
+        return x.reshape(B, self.heads, T, E // self.heads)
+
+
+@wrong("5.3", "leaves the heads behind the words")
+class NotTransposed(Heads):
+    def split(self, x):
+        return x.unflatten(2, (self.heads, -1))
+
+
+@wrong("5.3", "the heads were not put side by side again")
+class MergesByShape(Heads):
+    def merge(self, mixed):
+        B, heads, T, D = mixed.shape
+        return mixed.reshape(B, T, heads * D)
+
+
+@wrong("5.3", "the mask is turned around")
+class MaskInverted(Heads):
+    def hidden(self, mask):
+        return ~mask[:, None, None] | mask.all(1)[:, None, None, None]
+
+
+@wrong("5.3", "keys that are padding have weights")
+class NoMask(Heads):
+    def hidden(self, mask):
+        return torch.ones_like(mask)[:, None, None]
+
+
+@wrong("5.3", "not divided by the root of D")
+class NoScale(Heads):
+    def attend(self, q, k, v, mask, return_weights):
+        return super().attend(q * q.shape[-1] ** 0.5, k, v, mask, return_weights)
+
+
+@wrong("5.3", "the last linear layer is missing")
+class NoOutput(Heads):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attend(*map(self.split, self.parts(x)), self.hidden(mask), True)
+        return self.merge(mixed), weights
+
+
+@wrong("5.3", "queries and keys have changed places")
+class KeysFirst(Heads):
+    def parts(self, x):
+        k, q, v = super().parts(x)
+        return q, k, v
+
+
+@wrong("5.3", "must be two things")
+class OutputAlone(Heads):
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask, return_weights)[0]
+
+
+@wrong("5.3", "RuntimeError")
+class MaskTooFlat(Heads):
+    def hidden(self, mask):
+        return mask.unsqueeze(1).repeat(1, 3, 1)
+
+
+# 5.4 TransformerBlock
+
+
+@right("5.4")
+class OneExpression(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        between = self.dropout(mixed) + x
+        return between + self.dropout(self.network(self.network_norm(between))), weights
+
+
+@right("5.4")
+class InPlaceFree(models.TransformerBlock):
+    def forward(self, x, mask, return_weights: bool = False, verbose: bool = False):
+        y = self.attention_norm(x)
+        attended = self.attention(y, mask, return_weights=True)
+        x = torch.add(x, self.dropout(attended[0]))
+        z = self.network_norm(x)
+        for layer in self.network:
+            z = layer(z)
+        return [torch.add(x, self.dropout(z)), attended[1]]
+
+
+@right("5.4")
+class FunctionalDropout(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        def drop(part):
+            return functional.dropout(part, self.dropout.p, self.training)
+
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        x = x + drop(mixed)
+        return x + drop(self.network(self.network_norm(x))), weights
+
+
+@wrong("5.4", "the normalisation stands after the sum")
+class NormAfter(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(x, mask, return_weights)
+        x = self.attention_norm(x + self.dropout(mixed))
+        return self.network_norm(x + self.dropout(self.network(x))), weights
+
+
+@wrong("5.4", "both residual connections are missing")
+class NoResidual(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        return self.dropout(self.network(self.network_norm(self.dropout(mixed)))), weights
+
+
+@wrong("5.4", "the input is not added to the attention")
+class NoFirstResidual(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        x, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        return x + self.dropout(self.network(self.network_norm(x))), weights
+
+
+@wrong("5.4", "the second sum starts from the input again")
+class SecondFromInput(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        between = x + self.dropout(mixed)
+        return x + self.dropout(self.network(self.network_norm(between))), weights
+
+
+@wrong("5.4", "nothing is normalised")
+class NoNorm(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(x, mask, return_weights)
+        x = x + self.dropout(mixed)
+        return x + self.dropout(self.network(x)), weights
+
+
+@wrong("5.4", "normalised inputs are passed on")
+class PassesOnNormed(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        x = self.attention_norm(x)
+        mixed, weights = self.attention(x, mask, return_weights)
+        x = self.network_norm(x + self.dropout(mixed))
+        return x + self.dropout(self.network(x)), weights
+
+
+@wrong("5.4", "nothing of the attention is dropped")
+class DropsNothing(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        x = x + mixed
+        return x + self.network(self.network_norm(x)), weights
+
+
+@wrong("5.4", "only what is added may be blanked")
+class DropsTheSum(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        x = self.dropout(x + mixed)
+        return self.dropout(x + self.network(self.network_norm(x))), weights
+
+
+@wrong("5.4", "must be two things")
+class OutputAlone54(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask, return_weights)[0]
+
+
+@wrong("5.4", "unsupported operand")
+class AddsTheTuple(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        return x + self.attention(self.attention_norm(x), mask), None
+
+
+# 5.5 TransformerClassifier
+
+
+@right("5.5")
+class WithMaskedMean(models.TransformerClassifier):
+    def forward(self, token_ids, lengths, return_weights=False):
+        T = token_ids.shape[1]
+        mask = token_mask(lengths, T)
+        x = self.embedding(token_ids)
+        if self.positions:
+            x = x + 0.1 * attention.positional_encoding(T, x.shape[-1])[None]
+        x, maps = self.dropout(x), []
+        for block in self.blocks:
+            x, weights = block(x, mask, True)
+            maps += [weights]
+        x = self.norm(x)
+        mean = torch.stack([row[real].mean(0) for row, real in zip(x, mask, strict=True)])
+        logits = self.output(self.dropout(functional.relu(self.hidden(mean))))[:, 0]
+        return (logits, torch.stack(maps, 1)) if return_weights else logits
+
+
+@right("5.5")
+class OwnBlocks(nn.Module):
+    def __init__(
+        self, vocab_size, embedding_size=64, heads=4, layers=1, inner_size=128, dropout=0.5,
+        positions=True, longest=512,
+    ):  # fmt: skip
+        super().__init__()
+        E = embedding_size
+        self.words = nn.Embedding(vocab_size, E)
+        table = attention.positional_encoding(longest, E) if positions else torch.zeros(longest, E)
+        self.register_buffer("places", table)
+        self.drop = nn.Dropout(dropout)
+        blocks = [WithEinsumBlock(E, heads, inner_size, 0.1) for _ in range(layers)]
+        self.layers = nn.Sequential(*blocks)
+        self.last = nn.Sequential(
+            nn.LayerNorm(E), nn.Linear(E, E), nn.ReLU(), self.drop, nn.Linear(E, 1)
+        )
+
+    def forward(self, token_ids, lengths, return_weights=False):
+        mask = token_ids.ne(0)
+        x = self.drop(self.words(token_ids) + self.places[: token_ids.shape[1]])
+        maps = []
+        for layer in self.layers:
+            x, weights = layer(x, mask)
+            maps.append(weights)
+        x = self.last[0](x).masked_fill(~mask.unsqueeze(2), 0.0).sum(1) / mask.sum(1, True)
+        logits = self.last[1:](x).reshape(-1)
+        return [logits, torch.stack(maps, dim=1)] if return_weights else logits
+
+
+class WithEinsumBlock(models.TransformerBlock):
+    """A block around another implementation of the heads."""
+
+    def __init__(self, size, heads, inner_size, dropout):
+        super().__init__(size, heads, inner_size, dropout)
+        self.attention = WithEinsum(size, heads)
+
+
+class Variant(models.TransformerClassifier):
+    """The right model with its parts in methods, so that a mistake is one method."""
+
+    def place(self, x):
+        if not self.positions:
+            return x
+        return x + 0.1 * attention.positional_encoding(x.shape[1], x.shape[2])
+
+    def mean(self, x, mask, lengths):
+        return (self.norm(x) * mask.unsqueeze(2)).sum(1) / lengths.unsqueeze(1)
+
+    def decide(self, mean):
+        return self.output(self.dropout(torch.relu(self.hidden(mean)))).squeeze(1)
+
+    def stack(self, maps):
+        return torch.stack(maps, dim=1)
+
+    def forward(self, token_ids, lengths, return_weights=False):
+        mask = token_mask(lengths, token_ids.shape[1])
+        x, maps = self.dropout(self.place(self.embedding(token_ids))), []
+        for block in self.blocks:
+            x, weights = block(x, mask, return_weights)
+            maps.append(weights)
+        logits = self.decide(self.mean(x, mask, lengths))
+        return (logits, self.stack(maps)) if return_weights else logits
+
+
+right("5.5")(Variant)
+
+
+@wrong("5.5", "the words in another order give the same answer")
+class NoPositions(Variant):
+    def place(self, x):
+        return x
+
+
+@wrong("5.5", "with positions=False the order of the words still counts")
+class AlwaysPositions(Variant):
+    def place(self, x):
+        return x + 0.1 * attention.positional_encoding(x.shape[1], x.shape[2])
+
+
+@wrong("5.5", "the reviews of a batch are mixed up")
+class PositionsOverBatch(Variant):
+    def place(self, x):
+        return x + 0.5 * attention.positional_encoding(len(x), x.shape[2]).unsqueeze(1)
+
+
+@wrong("5.5", "padding changes the answer")
+class MeanOverPadding(Variant):
+    def mean(self, x, mask, lengths):
+        return self.norm(x).mean(1)
+
+
+@wrong("5.5", "does the answer rest on one place")
+class FirstPlace(Variant):
+    def mean(self, x, mask, lengths):
+        return self.norm(x)[:, 0]
+
+
+@wrong("5.5", "a review written twice must have the mean")
+class SumOfPlaces(Variant):
+    def mean(self, x, mask, lengths):
+        return (self.norm(x) * mask.unsqueeze(2)).sum(1)
+
+
+@wrong("5.5", "3 layers have as many weights as one")
+class PlainList(Variant):
+    def __init__(self, vocab_size, embedding_size=64, heads=4, layers=1, inner_size=128,
+                 dropout=0.5, positions=True):  # fmt: skip
+        super().__init__(vocab_size, embedding_size, heads, 1, inner_size, dropout, positions)
+        more = range(layers - 1)
+        self.others = [models.TransformerBlock(embedding_size, heads, inner_size, 0.1)
+                       for _ in more]  # fmt: skip
+
+
+@wrong("5.5", "squeezed by a sigmoid")
+class Probabilities(Variant):
+    def decide(self, mean):
+        return torch.sigmoid(super().decide(mean))
+
+
+@wrong("5.5", "wanted was (B, layers, heads, T, T)")
+class LastMapOnly(Variant):
+    def stack(self, maps):
+        return maps[-1]
+
+
+@wrong("5.5", "came back as a list")
+class ListOfMaps(Variant):
+    def stack(self, maps):
+        return maps
+
+
+@wrong("5.5", "wanted was (B, layers, heads, T, T)")
+class LayersFirst(Variant):
+    def stack(self, maps):
+        return torch.stack(maps)
+
+
+@wrong("5.5", "no gradient reaches")
+class SkipsTheBlocks(Variant):
+    def forward(self, token_ids, lengths, return_weights=False):
+        mask = token_mask(lengths, token_ids.shape[1])
+        x = self.dropout(self.place(self.embedding(token_ids)))
+        return self.decide(self.mean(x, mask, lengths))
+
+
+@wrong("5.5", "dropout stays on")
+class DropsAlways(Variant):
+    def decide(self, mean):
+        return super().decide(functional.dropout(mean, 0.5))
+
+
+# Rarer mistakes
+
+
+@wrong("5.1", "not enough values to unpack")
+def four_dimensions_only(queries, keys, values, mask=None, return_weights=False):
+    B, heads, T, D = queries.shape
+    return attend(queries, keys, values, mask, return_weights)
+
+
+@wrong("5.1", "the weights for (T, D)")
+def flat_ones_unscaled(queries, keys, values, mask=None, return_weights=False):
+    root = math.sqrt(queries.shape[-1]) if queries.dim() == 4 else 1
+    return attend(queries, keys, values, mask, return_weights, lambda q: root)
+
+
+@wrong("5.1", "wrong numbers")
+def gives_scores(queries, keys, values, mask=None, return_weights=False):
+    mixed, _ = attend(queries, keys, values, mask, return_weights)
+    return mixed, queries @ keys.transpose(-2, -1)
+
+
+@wrong("5.1", "its numbers left PyTorch on the way")
+@torch.no_grad()
+def attention_without_gradients(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights)
+
+
+@wrong("5.3", "an nn.Module was wanted")
+class NoModule:
+    def __init__(self, size, heads):
+        self.heads = heads
+
+
+@wrong("5.3", "its numbers left PyTorch on the way")
+class NoGradients(Heads):
+    @torch.no_grad()
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask, return_weights)
+
+
+@wrong("5.3", "no gradient reaches more.weight")
+class IdleLayer(Heads):
+    def __init__(self, size, heads):
+        super().__init__(size, heads)
+        self.more = nn.Linear(size, size)
+
+
+@wrong("5.3", "instead of keys (the last)")
+class HidesQueries(Heads):
+    def hidden(self, mask):
+        return mask[:, None, :, None]
+
+    def attend(self, q, k, v, mask, return_weights):
+        return attend(q, k, v, mask, return_weights)
+
+
+@wrong("5.3", "the weights of each query must sum to 1")
+class MaskAfterwards(Heads):
+    def attend(self, q, k, v, mask, return_weights):
+        _, weights = attend(q, k, v, None, True)
+        return weights * mask @ v, weights * mask
+
+
+@wrong("5.3", "the output is another one when the weights are asked for")
+class MasksOnePathOnly(Heads):
+    def attend(self, q, k, v, mask, return_weights):
+        return attend(q, k, v, mask if return_weights else None, return_weights)
+
+
+@wrong("5.3", "the weights: shape (2, 5, 5)")
+class MeanOfHeads(Heads):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = super().forward(x, mask, return_weights)
+        return mixed, weights.mean(1) if return_weights else None
+
+
+@wrong("5.3", "the output: shape (5, 2, 12)")
+class TimeFirst(Heads):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = super().forward(x, mask, return_weights)
+        return mixed.transpose(0, 1), weights
+
+
+class Altered(models.TransformerBlock):
+    """The right block, whose results are altered at the end."""
+
+    def alter(self, x, weights):
+        return x, weights
+
+    def forward(self, x, mask, return_weights=False):
+        x, weights = super().forward(x, mask, return_weights)
+        return self.alter(x, weights) if return_weights else (x, None)
+
+
+right("5.4")(Altered)
+
+
+@wrong("5.4", "the weights: shape (2, 5, 5)")
+class MeanOfMaps(Altered):
+    def alter(self, x, weights):
+        return x, weights.mean(1)
+
+
+@wrong("5.4", "the weights are not those of the attention")
+class WeightsFlipped(Altered):
+    def alter(self, x, weights):
+        return x, weights.flip(1)
+
+
+@wrong("5.4", "the output: shape (5, 2, 12)")
+class BlockTimeFirst(Altered):
+    def alter(self, x, weights):
+        return x.transpose(0, 1), weights
+
+
+@wrong("5.4", "the result without return_weights must be two things")
+class SometimesAlone(Altered):
+    def forward(self, x, mask, return_weights=False):
+        pair = super().forward(x, mask, return_weights)
+        return pair if return_weights else pair[0]
+
+
+@wrong("5.4", "its numbers left PyTorch on the way")
+class BlockWithoutGradients(Altered):
+    @torch.no_grad()
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask, return_weights)
+
+
+@wrong("5.5", "nothing is dropped")
+class NeverDrops(Variant):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+
+
+@wrong("5.5", "first of the two results")
+class Swapped(Variant):
+    def forward(self, token_ids, lengths, return_weights=False):
+        result = super().forward(token_ids, lengths, return_weights)
+        return result[::-1] if return_weights else result
+
+
+@wrong("5.5", "padding has weights")
+class ShowsOtherMaps(Variant):
+    def stack(self, maps):
+        return torch.full_like(torch.stack(maps, dim=1), 1 / maps[0].shape[-1])
+
+
+@wrong("5.5", "the logits are others when the maps are asked for")
+class Restless(Variant):
+    def forward(self, token_ids, lengths, return_weights=False):
+        result = super().forward(token_ids, lengths, return_weights)
+        return (2 * result[0], result[1]) if return_weights else result
+
+
+@wrong("5.1", "True counts as 1")
+def adds_the_mask(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights, hide=torch.add)
