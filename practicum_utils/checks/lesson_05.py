@@ -1,5 +1,6 @@
 """Checks of lesson 05: self-attention, positions, heads, the block, the classifier."""
 
+import inspect
 import math
 
 import torch
@@ -149,9 +150,20 @@ def check_multi_head(cls) -> None:
     _check_all_learn(layer, call(layer, x, mask)[0])
 
 
+# The lesson's name of a layer: its name in earlier notebooks, which is read as well.
+EARLIER = {
+    "qkv": "queries_keys_values",
+    "feed_forward": "network",
+    "feed_forward_norm": "network_norm",
+}
+
+
 def _made(cls, *sizes) -> nn.Module:
     layer = call(cls, *sizes)
     demand(isinstance(layer, nn.Module), f"an nn.Module was wanted; it is {describe(layer)}.")
+    for name, earlier in EARLIER.items():
+        if not hasattr(layer, name) and isinstance(getattr(layer, earlier, None), nn.Module):
+            setattr(layer, name, getattr(layer, earlier))
     return layer.to(pick_device()).eval()
 
 
@@ -191,12 +203,12 @@ def _check_weights(weights: torch.Tensor, mask: torch.Tensor) -> None:
 
 
 def _has_both(layer) -> bool:
-    wide, output = getattr(layer, "queries_keys_values", None), getattr(layer, "output", None)
+    wide, output = getattr(layer, "qkv", None), getattr(layer, "output", None)
     return isinstance(wide, nn.Linear) and isinstance(output, nn.Linear)
 
 
 def _check_against_sums(layer, x, mask, pair) -> None:
-    parts = layer.queries_keys_values(x).chunk(3, dim=2)
+    parts = layer.qkv(x).chunk(3, dim=2)
     heads = [[part[:, :, D * h : D * h + D] for part in parts] for h in range(HEADS)]
     weights = torch.stack([_weights(q, k, mask) for q, k, _ in heads], dim=1)
     compare(pair[1], weights, "the table of weights", "(B, heads, T, T)", {
@@ -234,7 +246,7 @@ def _check_all_learn(layer: nn.Module, output: torch.Tensor) -> None:
     demand(not idle, f"no gradient reaches {', '.join(idle[:3])}, so it never takes part.")
 
 
-PARTS = ("attention", "attention_norm", "network", "network_norm")
+PARTS = ("attention", "attention_norm", "feed_forward", "feed_forward_norm")
 
 
 @exercise("5.4", "TransformerBlock")
@@ -254,7 +266,7 @@ def check_block(cls) -> None:
 
 
 def _check_sum_of_parts(block, x, mask) -> None:
-    for norm in (block.attention_norm, block.network_norm):
+    for norm in (block.attention_norm, block.feed_forward_norm):
         nn.init.normal_(norm.weight)
         nn.init.normal_(norm.bias)
     result, weights = call(block, x, mask, return_weights=True)
@@ -266,12 +278,12 @@ def _check_sum_of_parts(block, x, mask) -> None:
 
 def _wrong_blocks(block, x, mask) -> dict[str, torch.Tensor]:
     """Outputs by the mistake that makes them; the right one under the empty name."""
-    first, second = block.attention_norm, block.network_norm
+    first, second = block.attention_norm, block.feed_forward_norm
 
     def attend(inputs, keep=mask):
         return block.attention(inputs, keep)[0]
 
-    network = block.network
+    network = block.feed_forward
     between = x + attend(first(x))
     after = first(x + attend(x))
     normed = first(x) + attend(first(x))
@@ -308,7 +320,7 @@ def _wrong_blocks(block, x, mask) -> dict[str, torch.Tensor]:
 
 def _check_dropout(block, x, mask) -> None:
     """With one branch silenced, half of the numbers of the other must vanish in training mode."""
-    branches = {"attention": block.attention, "network": block.network}
+    branches = {"attention": block.attention, "network": block.feed_forward}
     for name, branch in branches.items():
         other = branches["network" if name == "attention" else "attention"]
         saved = [weight.clone() for weight in other.parameters()]
@@ -329,7 +341,7 @@ def _check_dropout(block, x, mask) -> None:
 @exercise("5.5", "TransformerClassifier")
 def check_transformer(cls) -> None:
     """5.5: the general questions; maps; positions on and off; the mean; as many blocks as asked."""
-    sizes = {"embedding_size": 8, "heads": 2, "inner_size": 12}
+    sizes = {"embedding_size": 8, _heads_of(cls): 2, "inner_size": 12}
     model = probing.build(cls, **sizes, layers=1)
     probing.ask_all(model)
     deep = probing.build(cls, **sizes, layers=3)
@@ -358,6 +370,12 @@ def check_transformer(cls) -> None:
         probing.is_random(model.train()),
         "in training mode two passes give the same answer: nothing is dropped.",
     )
+
+
+def _heads_of(cls) -> str:
+    """What the class calls the number of heads: num_heads, or heads as in earlier notebooks."""
+    earlier = callable(cls) and "heads" in inspect.signature(cls).parameters
+    return "heads" if earlier else "num_heads"
 
 
 def _check_maps(model, layers: int, heads: int) -> None:

@@ -13,49 +13,50 @@ class MultiHeadAttention(nn.Module):
     Equal to ``nn.MultiheadAttention`` with the same weights. Vaswani et al. 2017.
     """
 
-    def __init__(self, size: int, heads: int):
+    def __init__(self, size: int, num_heads: int):
         super().__init__()
-        if size % heads:
-            raise ValueError(f"{size} numbers cannot be shared out evenly among {heads} heads.")
-        self.heads = heads
-        self.queries_keys_values = nn.Linear(size, 3 * size)
+        if size % num_heads:
+            raise ValueError(f"{size} numbers cannot be shared out evenly among {num_heads} heads.")
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(size, 3 * size)
         self.output = nn.Linear(size, size)
 
     def split(self, x: torch.Tensor) -> torch.Tensor:
         B, T, E = x.shape
-        return x.reshape(B, T, self.heads, E // self.heads).transpose(1, 2)  # (B, heads, T, D)
+        D = E // self.num_heads
+        return x.reshape(B, T, self.num_heads, D).transpose(1, 2)  # (B, heads, T, D)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor, return_weights: bool = False):
         """(B, T, E), mask (B, T) -> (B, T, E), and the weights (B, heads, T, T) if asked for."""
         B, T, E = x.shape
-        queries, keys, values = map(self.split, self.queries_keys_values(x).chunk(3, dim=2))
+        queries, keys, values = map(self.split, self.qkv(x).chunk(3, dim=2))
         mask = mask.reshape(B, 1, 1, T)  # the same keys are hidden from every head and query
         mixed, weights = self_attention(queries, keys, values, mask, return_weights)
         return self.output(mixed.transpose(1, 2).reshape(B, T, E)), weights
 
 
 class TransformerBlock(nn.Module):
-    """Attention mixes the positions, a small network works on each; both are added to the input.
+    """Attention mixes the positions, a feed-forward network works on each; both add to the input.
 
     Equal to ``nn.TransformerEncoderLayer(norm_first=True)`` with the same weights and without its
     dropout on the attention weights.
     """
 
-    def __init__(self, size: int, heads: int, inner_size: int, dropout: float):
+    def __init__(self, size: int, num_heads: int, inner_size: int, dropout: float):
         super().__init__()
-        self.attention = MultiHeadAttention(size, heads)
+        self.attention = MultiHeadAttention(size, num_heads)
         self.attention_norm = nn.LayerNorm(size)
-        self.network = nn.Sequential(
+        self.feed_forward = nn.Sequential(
             nn.Linear(size, inner_size), nn.ReLU(), nn.Dropout(dropout), nn.Linear(inner_size, size)
         )
-        self.network_norm = nn.LayerNorm(size)
+        self.feed_forward_norm = nn.LayerNorm(size)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor, return_weights: bool = False):
         """(B, T, E), mask (B, T) -> (B, T, E), and the weights (B, heads, T, T) if asked for."""
         mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
         x = x + self.dropout(mixed)
-        return x + self.dropout(self.network(self.network_norm(x))), weights
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
 
 
 class TransformerClassifier(nn.Module):
@@ -71,7 +72,7 @@ class TransformerClassifier(nn.Module):
         self,
         vocab_size: int,
         embedding_size: int = 64,
-        heads: int = 4,
+        num_heads: int = 4,
         layers: int = 1,
         inner_size: int = 128,
         dropout: float = 0.5,
@@ -84,7 +85,8 @@ class TransformerClassifier(nn.Module):
         self.positions = positions
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
-            TransformerBlock(embedding_size, heads, inner_size, dropout=0.1) for _ in range(layers)
+            TransformerBlock(embedding_size, num_heads, inner_size, dropout=0.1)
+            for _ in range(layers)
         )
         self.norm = nn.LayerNorm(embedding_size)
         self.hidden = nn.Linear(embedding_size, embedding_size)

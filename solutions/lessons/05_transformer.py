@@ -236,14 +236,14 @@ print("columns 0 and 62 at the first positions:", encoding[:4, 0], encoding[:4, 
 class MultiHeadAttention(nn.Module):
     """Self-attention in several heads, each on its own part of the vectors: (B, T, E) -> (B, T, E)."""
 
-    def __init__(self, size, heads):
-        """Layers: queries_keys_values (E -> 3E), output (E -> E)."""
+    def __init__(self, size, num_heads):
+        """Layers: qkv (E -> 3E), output (E -> E)."""
         super().__init__()
         ### BEGIN SOLUTION
-        if size % heads:
-            raise ValueError(f"{size} numbers cannot be shared out evenly among {heads} heads.")
-        self.heads = heads
-        self.queries_keys_values = nn.Linear(size, 3 * size)
+        if size % num_heads:
+            raise ValueError(f"{size} numbers cannot be shared out evenly among {num_heads} heads.")
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(size, 3 * size)
         self.output = nn.Linear(size, size)
         ### END SOLUTION
 
@@ -251,14 +251,15 @@ class MultiHeadAttention(nn.Module):
         """(B, T, E) -> (B, heads, T, D)"""
         ### BEGIN SOLUTION
         B, T, E = x.shape
-        return x.reshape(B, T, self.heads, E // self.heads).transpose(1, 2)  # (B, heads, T, D)
+        D = E // self.num_heads
+        return x.reshape(B, T, self.num_heads, D).transpose(1, 2)  # (B, heads, T, D)
         ### END SOLUTION
 
     def forward(self, x, mask, return_weights=False):
         """(B, T, E), mask (B, T) -> (B, T, E), and the weights (B, heads, T, T) if asked for."""
         ### BEGIN SOLUTION
         B, T, E = x.shape
-        queries, keys, values = map(self.split, self.queries_keys_values(x).chunk(3, dim=2))
+        queries, keys, values = map(self.split, self.qkv(x).chunk(3, dim=2))
         mask = mask.reshape(B, 1, 1, T)  # the same keys are hidden from every head and query
         mixed, weights = self_attention(queries, keys, values, mask, return_weights)
         return self.output(mixed.transpose(1, 2).reshape(B, T, E)), weights
@@ -288,16 +289,16 @@ check("5.3", MultiHeadAttention)
 
 # %% exercise="5.4" minutes=5 catch_up="from practicum_utils.models import TransformerBlock"
 class TransformerBlock(nn.Module):
-    """Attention mixes the positions, a small network works on each; both are added to the input."""
+    """Attention mixes the positions, a feed-forward network works on each; both add to the input."""
 
-    def __init__(self, size, heads, inner_size, dropout):
+    def __init__(self, size, num_heads, inner_size, dropout):
         super().__init__()
-        self.attention = MultiHeadAttention(size, heads)
+        self.attention = MultiHeadAttention(size, num_heads)
         self.attention_norm = nn.LayerNorm(size)
-        self.network = nn.Sequential(
+        self.feed_forward = nn.Sequential(
             nn.Linear(size, inner_size), nn.ReLU(), nn.Dropout(dropout), nn.Linear(inner_size, size)
         )
-        self.network_norm = nn.LayerNorm(size)
+        self.feed_forward_norm = nn.LayerNorm(size)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x, mask, return_weights=False):
@@ -305,7 +306,7 @@ class TransformerBlock(nn.Module):
         ### BEGIN SOLUTION
         mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
         x = x + self.dropout(mixed)
-        return x + self.dropout(self.network(self.network_norm(x))), weights
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
         ### END SOLUTION
 
 # %% [markdown] only="student"
@@ -323,18 +324,18 @@ check("5.4", TransformerBlock)
 
 # %%
 NAMES = {
-    "self_attn.in_proj_weight": "attention.queries_keys_values.weight",
-    "self_attn.in_proj_bias": "attention.queries_keys_values.bias",
+    "self_attn.in_proj_weight": "attention.qkv.weight",
+    "self_attn.in_proj_bias": "attention.qkv.bias",
     "self_attn.out_proj.weight": "attention.output.weight",
     "self_attn.out_proj.bias": "attention.output.bias",
-    "linear1.weight": "network.0.weight", "linear1.bias": "network.0.bias",
-    "linear2.weight": "network.3.weight", "linear2.bias": "network.3.bias",
+    "linear1.weight": "feed_forward.0.weight", "linear1.bias": "feed_forward.0.bias",
+    "linear2.weight": "feed_forward.3.weight", "linear2.bias": "feed_forward.3.bias",
     "norm1.weight": "attention_norm.weight", "norm1.bias": "attention_norm.bias",
-    "norm2.weight": "network_norm.weight", "norm2.bias": "network_norm.bias",
+    "norm2.weight": "feed_forward_norm.weight", "norm2.bias": "feed_forward_norm.bias",
 }
 
 # %%
-block = TransformerBlock(64, heads=4, inner_size=128, dropout=0.0)
+block = TransformerBlock(64, num_heads=4, inner_size=128, dropout=0.0)
 theirs = nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, batch_first=True, norm_first=True)
 theirs.load_state_dict({name: block.state_dict()[ours] for name, ours in NAMES.items()})
 
@@ -367,7 +368,8 @@ class TransformerClassifier(nn.Module):
     """Self-attention in place of the RNN: blocks mix all positions at once, the mean decides."""
 
     def __init__(
-        self, vocab_size, embedding_size=64, heads=4, layers=1, inner_size=128, dropout=0.5, positions=True
+        self, vocab_size, embedding_size=64, num_heads=4, layers=1, inner_size=128, dropout=0.5,
+        positions=True,
     ):
         """Layers: embedding, dropout, blocks (their dropout: 0.1), norm, hidden (E -> E), output."""
         super().__init__()
@@ -378,7 +380,8 @@ class TransformerClassifier(nn.Module):
         self.positions = positions
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
-            TransformerBlock(embedding_size, heads, inner_size, dropout=0.1) for _ in range(layers)
+            TransformerBlock(embedding_size, num_heads, inner_size, dropout=0.1)
+            for _ in range(layers)
         )
         self.norm = nn.LayerNorm(embedding_size)
         self.hidden = nn.Linear(embedding_size, embedding_size)

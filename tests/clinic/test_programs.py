@@ -122,7 +122,7 @@ def test_the_correct_program_learns_and_reads_each_row_for_itself(column, optimi
 @pytest.mark.parametrize(("column", "ours"), [
     ("simple_rnn", SimpleRNN(VOCAB_SIZE, E, H)),
     ("attention_rnn", AttentionRNN(VOCAB_SIZE, E, H)),
-    ("transformer", TransformerClassifier(VOCAB_SIZE, E, heads=2, inner_size=2 * E)),
+    ("transformer", TransformerClassifier(VOCAB_SIZE, E, num_heads=2, inner_size=2 * E)),
 ])  # fmt: skip
 def test_three_columns_are_the_models_of_the_package(column, ours):
     program = build(column)

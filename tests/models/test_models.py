@@ -30,7 +30,7 @@ SIZES = {
     MeanEmbedding: {},
     SimpleRNN: {"hidden_size": HIDDEN},
     AttentionRNN: {"hidden_size": HIDDEN},
-    TransformerClassifier: {"heads": HEADS, "layers": LAYERS, "inner_size": 10},
+    TransformerClassifier: {"num_heads": HEADS, "layers": LAYERS, "inner_size": 10},
 }
 EVERY_MODEL = pytest.mark.parametrize("kind", list(SIZES))
 ALL_BUT_THE_MEAN = pytest.mark.parametrize("kind", list(SIZES)[1:])
@@ -438,8 +438,8 @@ def make_vectors(size, seed=0, lengths=(9, 1, 4, 7)):
 def attention_weights(attention):
     """The parameters of our attention under the names of PyTorch's."""
     return {
-        "in_proj_weight": attention.queries_keys_values.weight,
-        "in_proj_bias": attention.queries_keys_values.bias,
+        "in_proj_weight": attention.qkv.weight,
+        "in_proj_bias": attention.qkv.bias,
         "out_proj.weight": attention.output.weight,
         "out_proj.bias": attention.output.bias,
     }
@@ -454,8 +454,8 @@ def attention_twin(attention, size, heads):
 def block_twin(block, size, heads, inner_size):
     options = {"dropout": 0.0, "activation": "relu", "batch_first": True, "norm_first": True}
     twin = nn.TransformerEncoderLayer(size, heads, inner_size, **options).eval()
-    inner, outer = (layer for layer in block.network if isinstance(layer, nn.Linear))
-    pairs = {"norm1": block.attention_norm, "norm2": block.network_norm,
+    inner, outer = (layer for layer in block.feed_forward if isinstance(layer, nn.Linear))
+    pairs = {"norm1": block.attention_norm, "norm2": block.feed_forward_norm,
              "linear1": inner, "linear2": outer}  # fmt: skip
     weights = {
         f"self_attn.{name}": value for name, value in attention_weights(block.attention).items()
@@ -514,7 +514,7 @@ def test_a_block_in_training_drops_both_of_its_additions():
     x, mask = make_vectors(8)
     block = with_large_weights(TransformerBlock(8, 2, inner_size=10, dropout=1.0)).train()
     assert torch.equal(block(x, mask)[0], x)
-    assert torch.equal(block.network(x), block.network[-1].bias.expand_as(x))
+    assert torch.equal(block.feed_forward(x), block.feed_forward[-1].bias.expand_as(x))
 
 
 @pytest.mark.parametrize(("size", "heads"), [(8, 3), (6, 4), (4, 8)])
@@ -523,7 +523,7 @@ def test_a_size_that_the_heads_cannot_share_is_refused(size, heads):
     with pytest.raises(ValueError, match=sentence):
         MultiHeadAttention(size, heads)
     with pytest.raises(ValueError, match=sentence):
-        TransformerClassifier(VOCAB_SIZE, size, heads=heads)
+        TransformerClassifier(VOCAB_SIZE, size, num_heads=heads)
 
 
 @SEEDS
@@ -613,7 +613,7 @@ def test_queries_keys_and_values_all_learn():
     model, (token_ids, lengths) = make_model(TransformerClassifier), make_batch()
     model(token_ids, lengths).sum().backward()
     for block in model.blocks:
-        for part in block.attention.queries_keys_values.weight.grad.chunk(3):
+        for part in block.attention.qkv.weight.grad.chunk(3):
             assert part.isfinite().all() and (part.abs().amax(dim=1) > 0).all()
 
 

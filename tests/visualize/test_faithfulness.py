@@ -40,7 +40,7 @@ def make_model(kind, seed=0):
     if kind is MeanEmbedding:
         model = kind(VOCAB_SIZE, EMBEDDING)
     elif kind is TransformerClassifier:
-        model = kind(VOCAB_SIZE, EMBEDDING, heads=2, layers=2, inner_size=6)
+        model = kind(VOCAB_SIZE, EMBEDDING, num_heads=2, layers=2, inner_size=6)
     else:
         model = kind(VOCAB_SIZE, EMBEDDING, HIDDEN)
     with torch.no_grad():

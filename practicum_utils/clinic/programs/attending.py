@@ -31,7 +31,7 @@ class SelfAttention(MultiHeadAttention):
 
     def attend(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         B, T, _ = x.shape
-        queries, keys, values = map(self.split, self.queries_keys_values(x).chunk(3, dim=2))
+        queries, keys, values = map(self.split, self.qkv(x).chunk(3, dim=2))
         scale = 1 if "no-score-scale" in self.bugs else math.sqrt(E // HEADS)
         scores = queries @ keys.transpose(2, 3) / scale  # (B, heads, T, T)
         weights = weigh(scores, mask.reshape(B, 1, 1, T), self.bugs)

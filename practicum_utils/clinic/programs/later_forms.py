@@ -89,7 +89,7 @@ class SmallTransformer(TransformerClassifier):
     """``TransformerClassifier`` at the zoo's size; ``share`` divides the sum of its vectors."""
 
     def __init__(self):
-        super().__init__(VOCAB_SIZE, D, heads=2, inner_size=2 * D, dropout=0.2)
+        super().__init__(VOCAB_SIZE, D, num_heads=2, inner_size=2 * D, dropout=0.2)
 
     def forward(self, token_ids, lengths, return_weights=False):
         mask = token_mask(lengths, token_ids.shape[1])

@@ -198,17 +198,17 @@ def not_flattened(length, size):
 
 @right("5.3")
 class WithEinsum(nn.Module):
-    def __init__(self, size, heads):
+    def __init__(self, size, num_heads):
         super().__init__()
-        self.heads = heads
-        self.queries_keys_values = nn.Linear(size, 3 * size)
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(size, 3 * size)
         self.output = nn.Linear(size, size)
 
     def split(self, x):
-        return torch.stack(x.chunk(self.heads, dim=-1), dim=1)
+        return torch.stack(x.chunk(self.num_heads, dim=-1), dim=1)
 
     def forward(self, x, mask, return_weights=False):
-        q, k, v = (self.split(part) for part in self.queries_keys_values(x).split(x.shape[-1], -1))
+        q, k, v = (self.split(part) for part in self.qkv(x).split(x.shape[-1], -1))
         scores = torch.einsum("bhqd,bhkd->bhqk", q, k) / math.sqrt(q.shape[-1])
         weights = scores.masked_fill(~mask[:, None, None, :], float("-inf")).softmax(-1)
         mixed = torch.cat((weights @ v).unbind(1), dim=-1)
@@ -218,16 +218,16 @@ class WithEinsum(nn.Module):
 @right("5.3")
 class WithUnflatten(models.MultiHeadAttention):
     def split(self, x: torch.Tensor) -> torch.Tensor:
-        return x.unflatten(2, (self.heads, -1)).permute(0, 2, 1, 3)
+        return x.unflatten(2, (self.num_heads, -1)).permute(0, 2, 1, 3)
 
 
 @right("5.3")
 class OwnLayers(nn.Module):
     """Three layers of other names: not the exercise's, but the same function."""
 
-    def __init__(self, size, heads):
+    def __init__(self, size, num_heads):
         super().__init__()
-        self.h = heads
+        self.h = num_heads
         self.q, self.k, self.v, self.o = (nn.Linear(size, size) for _ in range(4))
 
     def split(self, x):
@@ -243,7 +243,7 @@ class Heads(models.MultiHeadAttention):
     """The right layer with its parts in methods, so that a mistake is one method."""
 
     def parts(self, x):
-        return self.queries_keys_values(x).chunk(3, dim=2)
+        return self.qkv(x).chunk(3, dim=2)
 
     def hidden(self, mask):
         return mask[:, None, None]
@@ -267,13 +267,13 @@ right("5.3")(Heads)
 class ViewsOnly(Heads):
     def split(self, x):
         B, T, E = x.shape
-        return x.reshape(B, self.heads, T, E // self.heads)
+        return x.reshape(B, self.num_heads, T, E // self.num_heads)
 
 
 @wrong("5.3", "leaves the heads behind the words")
 class NotTransposed(Heads):
     def split(self, x):
-        return x.unflatten(2, (self.heads, -1))
+        return x.unflatten(2, (self.num_heads, -1))
 
 
 @wrong("5.3", "the heads were not put side by side again")
@@ -327,6 +327,20 @@ class MaskTooFlat(Heads):
         return mask.unsqueeze(1).repeat(1, 3, 1)
 
 
+@wrong("5.3", "queries and keys have changed places")
+class EarlierNames(Heads):
+    """With the name that the first layer had in earlier notebooks."""
+
+    def __init__(self, size, heads):
+        super().__init__(size, heads)
+        self.queries_keys_values = self.qkv
+        del self.qkv
+
+    def parts(self, x):
+        k, q, v = self.queries_keys_values(x).chunk(3, dim=2)
+        return q, k, v
+
+
 # 5.4 TransformerBlock
 
 
@@ -335,7 +349,31 @@ class OneExpression(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
         between = self.dropout(mixed) + x
-        return between + self.dropout(self.network(self.network_norm(between))), weights
+        return between + self.dropout(self.feed_forward(self.feed_forward_norm(between))), weights
+
+
+@right("5.4")
+class EarlierBlock(models.TransformerBlock):
+    """With the names of earlier notebooks."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.network, self.network_norm = self.feed_forward, self.feed_forward_norm
+        del self.feed_forward, self.feed_forward_norm
+
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        x = x + self.dropout(mixed)
+        return x + self.dropout(self.network(self.normed(x))), weights
+
+    def normed(self, x):
+        return self.network_norm(x)
+
+
+@wrong("5.4", "the network reads an input that is not normalised")
+class EarlierBlockWithoutNorm(EarlierBlock):
+    def normed(self, x):
+        return x
 
 
 @right("5.4")
@@ -344,8 +382,8 @@ class InPlaceFree(models.TransformerBlock):
         y = self.attention_norm(x)
         attended = self.attention(y, mask, return_weights=True)
         x = torch.add(x, self.dropout(attended[0]))
-        z = self.network_norm(x)
-        for layer in self.network:
+        z = self.feed_forward_norm(x)
+        for layer in self.feed_forward:
             z = layer(z)
         return [torch.add(x, self.dropout(z)), attended[1]]
 
@@ -358,7 +396,7 @@ class FunctionalDropout(models.TransformerBlock):
 
         mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
         x = x + drop(mixed)
-        return x + drop(self.network(self.network_norm(x))), weights
+        return x + drop(self.feed_forward(self.feed_forward_norm(x))), weights
 
 
 @wrong("5.4", "the normalisation stands after the sum")
@@ -366,21 +404,21 @@ class NormAfter(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         mixed, weights = self.attention(x, mask, return_weights)
         x = self.attention_norm(x + self.dropout(mixed))
-        return self.network_norm(x + self.dropout(self.network(x))), weights
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x))), weights
 
 
 @wrong("5.4", "both residual connections are missing")
 class NoResidual(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
-        return self.dropout(self.network(self.network_norm(self.dropout(mixed)))), weights
+        return self.dropout(self.feed_forward(self.feed_forward_norm(self.dropout(mixed)))), weights
 
 
 @wrong("5.4", "the input is not added to the attention")
 class NoFirstResidual(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         x, weights = self.attention(self.attention_norm(x), mask, return_weights)
-        return x + self.dropout(self.network(self.network_norm(x))), weights
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
 
 
 @wrong("5.4", "the second sum starts from the input again")
@@ -388,7 +426,7 @@ class SecondFromInput(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
         between = x + self.dropout(mixed)
-        return x + self.dropout(self.network(self.network_norm(between))), weights
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(between))), weights
 
 
 @wrong("5.4", "nothing is normalised")
@@ -396,7 +434,7 @@ class NoNorm(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         mixed, weights = self.attention(x, mask, return_weights)
         x = x + self.dropout(mixed)
-        return x + self.dropout(self.network(x)), weights
+        return x + self.dropout(self.feed_forward(x)), weights
 
 
 @wrong("5.4", "normalised inputs are passed on")
@@ -404,8 +442,8 @@ class PassesOnNormed(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         x = self.attention_norm(x)
         mixed, weights = self.attention(x, mask, return_weights)
-        x = self.network_norm(x + self.dropout(mixed))
-        return x + self.dropout(self.network(x)), weights
+        x = self.feed_forward_norm(x + self.dropout(mixed))
+        return x + self.dropout(self.feed_forward(x)), weights
 
 
 @wrong("5.4", "nothing of the attention is dropped")
@@ -413,7 +451,7 @@ class DropsNothing(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
         x = x + mixed
-        return x + self.network(self.network_norm(x)), weights
+        return x + self.feed_forward(self.feed_forward_norm(x)), weights
 
 
 @wrong("5.4", "only what is added may be blanked")
@@ -421,7 +459,7 @@ class DropsTheSum(models.TransformerBlock):
     def forward(self, x, mask, return_weights=False):
         mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
         x = self.dropout(x + mixed)
-        return self.dropout(x + self.network(self.network_norm(x))), weights
+        return self.dropout(x + self.feed_forward(self.feed_forward_norm(x))), weights
 
 
 @wrong("5.4", "must be two things")
@@ -459,6 +497,8 @@ class WithMaskedMean(models.TransformerClassifier):
 
 @right("5.5")
 class OwnBlocks(nn.Module):
+    """With ``heads``, the argument's name in earlier notebooks."""
+
     def __init__(
         self, vocab_size, embedding_size=64, heads=4, layers=1, inner_size=128, dropout=0.5,
         positions=True, longest=512,
@@ -490,9 +530,9 @@ class OwnBlocks(nn.Module):
 class WithEinsumBlock(models.TransformerBlock):
     """A block around another implementation of the heads."""
 
-    def __init__(self, size, heads, inner_size, dropout):
-        super().__init__(size, heads, inner_size, dropout)
-        self.attention = WithEinsum(size, heads)
+    def __init__(self, size, num_heads, inner_size, dropout):
+        super().__init__(size, num_heads, inner_size, dropout)
+        self.attention = WithEinsum(size, num_heads)
 
 
 class Variant(models.TransformerClassifier):
@@ -563,11 +603,11 @@ class SumOfPlaces(Variant):
 
 @wrong("5.5", "3 layers have as many weights as one")
 class PlainList(Variant):
-    def __init__(self, vocab_size, embedding_size=64, heads=4, layers=1, inner_size=128,
+    def __init__(self, vocab_size, embedding_size=64, num_heads=4, layers=1, inner_size=128,
                  dropout=0.5, positions=True):  # fmt: skip
-        super().__init__(vocab_size, embedding_size, heads, 1, inner_size, dropout, positions)
+        super().__init__(vocab_size, embedding_size, num_heads, 1, inner_size, dropout, positions)
         more = range(layers - 1)
-        self.others = [models.TransformerBlock(embedding_size, heads, inner_size, 0.1)
+        self.others = [models.TransformerBlock(embedding_size, num_heads, inner_size, 0.1)
                        for _ in more]  # fmt: skip
 
 
@@ -638,8 +678,8 @@ def attention_without_gradients(queries, keys, values, mask=None, return_weights
 
 @wrong("5.3", "an nn.Module was wanted")
 class NoModule:
-    def __init__(self, size, heads):
-        self.heads = heads
+    def __init__(self, size, num_heads):
+        self.num_heads = num_heads
 
 
 @wrong("5.3", "its numbers left PyTorch on the way")
@@ -651,8 +691,8 @@ class NoGradients(Heads):
 
 @wrong("5.3", "no gradient reaches more.weight")
 class IdleLayer(Heads):
-    def __init__(self, size, heads):
-        super().__init__(size, heads)
+    def __init__(self, size, num_heads):
+        super().__init__(size, num_heads)
         self.more = nn.Linear(size, size)
 
 
