@@ -1,4 +1,4 @@
-"""How a text-to-text model writes an answer, one piece after the other, and how it becomes text.
+"""How a text-to-text model writes an answer, one token after the other, and how it becomes text.
 
 ``t5`` is a model with its tokenizer and device, as ``prompting.load_t5`` returns it.
 """
@@ -14,8 +14,8 @@ MAX_TOKENS = 512  # T5 was trained on texts of at most this length
 def greedy(t5, prompt: str, max_new_tokens: int = 20) -> list[int]:
     """Return the ids of the answer, start and end marks included, always the likeliest next one.
 
-    One prompt, one piece after the other, the whole answer read again for each: simple and slow.
-    A prompt of more than 512 pieces is cut at its end.
+    One prompt, one token after the other, the whole answer read again for each: simple and slow.
+    A prompt of more than 512 tokens is cut at its end.
     """
     ids = t5.tokenizer(prompt, truncation=True, max_length=MAX_TOKENS)["input_ids"]
     prompt_ids = torch.tensor([ids], device=t5.device)

@@ -12,30 +12,23 @@ from typing import TYPE_CHECKING
 
 from practicum_utils.data import NEGATIVE, POSITIVE
 from practicum_utils.metrics import accuracy_interval, mcnemar
-from practicum_utils.models import greedy, to_text
 from practicum_utils.prompting.generation import (
     LABELS,
     batches,
     encode,
-    first_pieces,
-    generate,
+    first_tokens,
+    parse_label,
     score,
-    score_labels,
     too_long,
     write,
 )
-from practicum_utils.prompting.t5 import T5, load_t5
+from practicum_utils.prompting.t5 import T5
 from practicum_utils.support.progress import Progress
 
 if TYPE_CHECKING:  # pandas takes a second to import, so it is imported where it is used
     import pandas
 
-__all__ = [
-    "T5", "compare_prompts", "fair_comparison", "generate", "greedy", "load_t5", "parse_label",
-    "score_labels", "to_prompt", "to_text",
-]  # fmt: skip
-
-ANSWER_TOKENS = 5  # a label is one or two pieces; an answer that is longer is no label
+ANSWER_TOKENS = 5  # a label is one or two tokens; an answer that is longer is no label
 Prompt = str | Callable[[str], str]
 
 
@@ -50,16 +43,6 @@ def to_prompt(text: str, prefix: str = "sst2 sentence:") -> str:
     return " ".join([*prefix.split(), *words])
 
 
-def parse_label(answer: str, labels: Sequence[str] = LABELS) -> str | None:
-    """Return the label that the whole answer is, or None: no answer is better than a guess.
-
-    Space around it, capital letters and a full stop at the end do not count; "not positive",
-    "positive negative" and "posit" are no labels.
-    """
-    plain = answer.strip().removesuffix(".").strip().lower()
-    return next((label for label in labels if label.lower() == plain), None)
-
-
 def compare_prompts(
     t5: T5, prompts: Mapping[str, Prompt] | Sequence[str], reviews, labels: Sequence[str] = LABELS
 ) -> "pandas.DataFrame":
@@ -72,7 +55,7 @@ def compare_prompts(
 
     Columns: accuracy (by ``score_labels``) with its 95 % interval low, high; invalid, the share of
     free answers that are no label; positive, the share answered with the second label; p, McNemar's
-    test against the first prompt; cut, the share of prompts of more than 512 pieces; seconds.
+    test against the first prompt; cut, the share of prompts of more than 512 tokens; seconds.
     Raises ValueError for a prompt without ``{text}``, for reviews that are empty or lack labels.
     """
     import pandas
@@ -110,19 +93,23 @@ def fair_comparison(
 
 def _try_prompt(t5: T5, prompts, truth: Sequence[bool], labels) -> tuple[dict, list[bool]]:
     """The numbers of one prompt, and for each review whether its answer was right."""
-    started, pieces = time.perf_counter(), first_pieces(t5, labels)
+    started, first = time.perf_counter(), first_tokens(t5, labels)
     rows = encode(t5, prompts)
     positive, invalid = {}, 0
     for places, state, mask in batches(t5, rows):
-        scores = score(t5, state, mask, pieces)
+        scores = score(t5, state, mask, first)
         positive.update(zip(places, (scores[:, 1] > scores[:, 0]).tolist(), strict=True))
         answers = write(t5, state, mask, ANSWER_TOKENS)
         invalid += sum(parse_label(answer, labels) is None for answer in answers)
     right = [positive[place] == truth[place] for place in range(len(truth))]
     low, high = accuracy_interval(sum(right), len(right))
-    shares = {"accuracy": sum(right), "invalid": invalid, "positive": sum(positive.values()),
-              "cut": sum(map(too_long, rows))}  # fmt: skip
-    numbers = {name: count / len(right) for name, count in shares.items()}
+    counts = {
+        "accuracy": sum(right),
+        "invalid": invalid,
+        "positive": sum(positive.values()),
+        "cut": sum(map(too_long, rows)),
+    }
+    numbers = {name: count / len(right) for name, count in counts.items()}
     return {**numbers, "low": low, "high": high, "seconds": time.perf_counter() - started}, right
 
 

@@ -1,7 +1,7 @@
 """What a text-to-text model writes, and which of some answers it would rather write.
 
 Prompts are read in batches of similar length. ``models.decoding.greedy`` is the same writing as
-``generate``, one prompt and one piece at a time, as lesson 06 develops it.
+``generate``, one prompt and one token at a time, as lesson 06 develops it.
 """
 
 import time
@@ -15,18 +15,18 @@ from practicum_utils.prompting.t5 import T5
 from practicum_utils.support.progress import Progress
 
 LABELS = ("negative", "positive")
-BATCH_TOKENS = 2_048  # padded pieces in a batch; four times as many take 1.4 times as long on a CPU
+BATCH_TOKENS = 2_048  # with padding, in a batch; four times as many take 1.4 times as long on a CPU
 LONG_RUN = 100  # prompts from which on progress is shown
 
 
 def generate(
     t5: T5, prompts: str | Sequence[str], max_new_tokens: int = 20, sentinels: bool = False
 ) -> list[str]:
-    """Return what the model writes for each prompt, always its likeliest next piece (greedy).
+    """Return what the model writes for each prompt, always its likeliest next token (greedy).
 
-    prompts: texts, or one text.  max_new_tokens: pieces after which it is stopped.
+    prompts: texts, or one text.  max_new_tokens: after so many it is stopped.
     sentinels: keep the marks ``<extra_id_0>`` ... of filled gaps in the text.
-    A prompt of more than 512 pieces is cut at its end, and a printed line says how many were.
+    A prompt of more than 512 tokens is cut at its end, and a printed line says how many were.
     Raises ValueError for an empty prompt.
     """
     answers = {}
@@ -41,28 +41,38 @@ def score_labels(
 ) -> torch.Tensor:
     """Return the probabilities of the labels as the beginning of the answer: (N, K) float32.
 
-    The softmax over the first pieces of the K labels only, at the first step of the decoder, so
+    The softmax over the first tokens of the K labels only, at the first step of the decoder, so
     rows sum to 1 even where the model would rather write something else.
-    A prompt of more than 512 pieces is cut at its end, and a printed line says how many were.
-    Raises ValueError for an empty prompt, and for labels that begin with the same piece.
+    A prompt of more than 512 tokens is cut at its end, and a printed line says how many were.
+    Raises ValueError for an empty prompt, and for labels that begin with the same token.
     """
-    pieces = first_pieces(t5, labels)
+    first = first_tokens(t5, labels)
     scores = {}
     for places, state, mask in _read(t5, prompts):
-        scores.update(zip(places, score(t5, state, mask, pieces), strict=True))
+        scores.update(zip(places, score(t5, state, mask, first), strict=True))
     return torch.stack([scores[place] for place in range(len(scores))])
 
 
-def first_pieces(t5: T5, labels: Sequence[str]) -> list[int]:
-    """The id of each label's first piece; ValueError where these cannot tell the labels apart."""
+def first_tokens(t5: T5, labels: Sequence[str]) -> list[int]:
+    """The id of each label's first token; ValueError where these cannot tell the labels apart."""
     spelled = [t5.tokenizer(label, add_special_tokens=False)["input_ids"] for label in labels]
     known = [ids[0] for ids in spelled if ids and t5.tokenizer.unk_token_id not in ids]
     if len(labels) < 2 or len(set(known)) < len(labels):
         raise ValueError(
-            f"The labels {', '.join(map(repr, labels))} cannot be told apart by their first piece "
+            f"The labels {', '.join(map(repr, labels))} cannot be told apart by their first token "
             f"in the vocabulary of {t5.name}; choose two or more words that begin differently."
         )
     return known
+
+
+def parse_label(answer: str, labels: Sequence[str] = LABELS) -> str | None:
+    """Return the label that the whole answer is, or None: no answer is better than a guess.
+
+    Space around it, capital letters and a full stop at the end do not count; "not positive",
+    "positive negative" and "posit" are no labels.
+    """
+    plain = answer.strip().removesuffix(".").strip().lower()
+    return next((label for label in labels if label.lower() == plain), None)
 
 
 def _read(t5: T5, prompts: str | Sequence[str]) -> Iterator[tuple]:
@@ -114,7 +124,7 @@ def batches(t5: T5, rows: list[list[int]]) -> Iterator[tuple[list[int], object, 
 
 
 def _places_by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Groups of places, longest first, each of at most ``BATCH_TOKENS`` padded pieces."""
+    """Groups of places, longest first, each of at most ``BATCH_TOKENS`` with padding."""
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     start = 0
     while start < len(order):
@@ -124,14 +134,14 @@ def _places_by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 @torch.no_grad()
-def score(t5: T5, state, mask: torch.Tensor, pieces: list[int]) -> torch.Tensor:
-    """Softmax over ``pieces`` at the decoder's first step: (B, K)."""
+def score(t5: T5, state, mask: torch.Tensor, token_ids: list[int]) -> torch.Tensor:
+    """Softmax over ``token_ids`` at the decoder's first step: (B, K)."""
     start = t5.model.config.decoder_start_token_id
     first = torch.full((len(mask), 1), start, device=mask.device)
     logits = t5.model(
         encoder_outputs=state, attention_mask=mask.long(), decoder_input_ids=first
     ).logits
-    return logits[:, 0, pieces].softmax(dim=1).cpu()
+    return logits[:, 0, token_ids].softmax(dim=1).cpu()
 
 
 def write(

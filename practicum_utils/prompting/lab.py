@@ -4,8 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from practicum_utils.models.decoding import MAX_TOKENS
-from practicum_utils.prompting.compare import parse_label
-from practicum_utils.prompting.generation import LABELS, batches, encode, first_pieces, score, write
+from practicum_utils.prompting.generation import (
+    LABELS,
+    batches,
+    encode,
+    first_tokens,
+    parse_label,
+    score,
+    write,
+)
 from practicum_utils.prompting.t5 import T5
 from practicum_utils.support.widgets import answer_typed
 
@@ -16,22 +23,22 @@ class Answer:
 
     text: what the model writes, marks of filled gaps kept.
     label: the label that this is, or None.  scores: label -> probability among the labels.
-    pieces: length of the prompt, end mark included.
+    tokens: length of the prompt, end mark included.
     """
 
     prompt: str
     text: str
     label: str | None
     scores: Mapping[str, float]
-    pieces: int
+    tokens: int
 
     def __str__(self) -> str:
-        cut = f", {self.pieces - MAX_TOKENS} too many: its end was cut" * (self.pieces > MAX_TOKENS)
+        cut = f", {self.tokens - MAX_TOKENS} too many: its end was cut" * (self.tokens > MAX_TOKENS)
         scores = ", ".join(f"{label} {score:.3f}" for label, score in self.scores.items())
         kind = "no label" if self.label is None else "a label"
         return (
             f"prompt:  {self.prompt}\n"
-            f"         ({self.pieces} pieces{cut})\n"
+            f"         ({self.tokens} tokens{cut})\n"
             f"writes:  {self.text or '(nothing)'}   ({kind})\n"
             f"prefers: {scores}"
         )
@@ -62,9 +69,9 @@ def prompt_lab(
 
 
 def _ask(t5: T5, prompt: str, labels: Sequence[str], max_new_tokens: int) -> Answer:
-    rows, pieces = encode(t5, [prompt]), first_pieces(t5, labels)
+    rows, first = encode(t5, [prompt]), first_tokens(t5, labels)
     ((_, state, mask),) = batches(t5, rows)
     (text,) = write(t5, state, mask, max_new_tokens, sentinels=True)
-    scores = score(t5, state, mask, pieces)[0].tolist()
+    scores = score(t5, state, mask, first)[0].tolist()
     named = dict(zip(labels, scores, strict=True))
     return Answer(prompt, text, parse_label(text, labels), named, len(rows[0]))

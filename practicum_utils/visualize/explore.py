@@ -15,6 +15,7 @@ from practicum_utils.data import UNK, ReviewDataset, Vocabulary, tokenize
 from practicum_utils.support.widgets import answer_typed, require_widgets
 from practicum_utils.visualize.faithfulness import (
     Faithfulness,
+    Reading,
     measure,
     read_review,
     require_weights,
@@ -56,17 +57,22 @@ def look_at_text(model: nn.Module, text: str, vocab: Vocabulary) -> TokenView:
 
 
 def _picture(model, tokens, token_ids, name: str, facts: list[str]) -> TokenView:
-    reading = read_review(model, token_ids)
+    reading, faithfulness = _read(model, token_ids)
     facts = [_answer(reading.probability), *facts]
     unknown = sorted({t for t, i in zip(tokens, token_ids.tolist(), strict=True) if i == UNK})
     if unknown:
         more = "" if len(unknown) <= TOP else f" and {len(unknown) - TOP} more"
         facts.append(f"Read as <unk>: {', '.join(unknown[:TOP])}{more}.")
-    if len(tokens) < 2:
+    if faithfulness is None:
         facts.append("With one word there is no order of words whose agreement could be measured.")
-    faithfulness = measure(model, token_ids) if len(tokens) > 1 else None
     heading = f"{name} Where the model pooled."
     return show_attention(tokens, reading.weights, faithfulness, facts, heading)
+
+
+def _read(model: nn.Module, token_ids: torch.Tensor) -> tuple[Reading, Faithfulness | None]:
+    """What the model made of a review and, for two words or more, what its weights are worth."""
+    reading = read_review(model, token_ids)
+    return reading, measure(model, token_ids, reading) if len(token_ids) > 1 else None
 
 
 def _answer(probability: float) -> str:
@@ -140,8 +146,7 @@ def _reveal(model: nn.Module, reviews, index: int, guess: str | Sequence[str]) -
             "None of these words is in the review; name words that stand in it."
         )
     chosen = torch.tensor([token in words for token in tokens])
-    reading = read_review(model, token_ids)
-    faithfulness = measure(model, token_ids) if len(tokens) > 1 else None
+    reading, faithfulness = _read(model, token_ids)
     facts = [_answer(reading.probability), *_score(words, chosen, tokens, reading, faithfulness)]
     heading = f"Review {index}, labelled {_name(dataset[place][1])}. Your words, and the model's."
     return show_attention(tokens, reading.weights, faithfulness, facts, heading)

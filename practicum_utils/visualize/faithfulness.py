@@ -137,9 +137,14 @@ def kendall_tau(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(kendalltau(one, other).statistic)
 
 
-def measure(model: nn.Module, token_ids: torch.Tensor) -> Faithfulness:
-    """Compare the weights of one review (T,) with both measures of its words' effects."""
-    weights = read_review(model, token_ids).weights
+def measure(
+    model: nn.Module, token_ids: torch.Tensor, reading: Reading | None = None
+) -> Faithfulness:
+    """Compare the weights of one review (T,) with both measures of its words' effects.
+
+    reading: what ``read_review`` gave for it; without it the review is read here.
+    """
+    weights = (reading or read_review(model, token_ids)).weights
     effects = leave_one_out(model, token_ids)
     gradients = input_gradients(model, token_ids)
     return Faithfulness(

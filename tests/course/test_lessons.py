@@ -8,13 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from practicum_utils import data, models, training
+from practicum_utils import data, models, prompting, training
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.bugs import PLANTED
 from practicum_utils.bugs.planting import plant, uncover
 from practicum_utils.data import tokens
 from practicum_utils.models import attention
-from practicum_utils.prompting import compare as prompting
 
 LESSONS = read_all(find_root())
 TEXTS = ["The film was good, the cast too!", "I don't like it.<br />Why? 10/10", "the the end"]

@@ -20,7 +20,7 @@ def test_an_answer_says_what_is_written_and_what_is_preferred(t5):
     assert answer.scores == pytest.approx({"negative": negative, "positive": positive}, abs=1e-5)
     assert str(answer).splitlines() == [
         f"prompt:  {PROMPT}",
-        f"         ({answer.pieces} pieces)",
+        f"         ({answer.tokens} tokens)",
         "writes:  positive   (a label)",
         f"prefers: negative {negative:.3f}, positive {positive:.3f}",
     ]
@@ -39,9 +39,8 @@ def test_other_labels_can_be_asked_for(t5):
 
 def test_a_prompt_that_was_cut_says_so(t5):
     answer = prompt_lab(t5, "sst2 sentence: " + "good " * 700)
-    assert f"({answer.pieces} pieces, {answer.pieces - 512} too many: its end was cut)" in str(
-        answer
-    )
+    said = f"({answer.tokens} tokens, {answer.tokens - 512} too many: its end was cut)"
+    assert said in str(answer)
 
 
 def test_typing_shows_what_the_argument_shows(t5, shown):

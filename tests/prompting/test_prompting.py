@@ -18,7 +18,7 @@ from practicum_utils.prompting import (
     to_prompt,
     to_text,
 )
-from practicum_utils.prompting.generation import first_pieces
+from practicum_utils.prompting.generation import first_tokens
 
 TEXTS = [
     "a wonderful film, moving from the first minute to the last",
@@ -46,7 +46,7 @@ def reviews_of(texts, labels):
 # Writing
 
 
-def test_generate_writes_what_greedy_writes_one_piece_at_a_time(t5):
+def test_generate_writes_what_greedy_writes_one_token_at_a_time(t5):
     by_hand = [to_text(t5, greedy(t5, prompt)) for prompt in PROMPTS]
     assert generate(t5, PROMPTS) == by_hand
     assert by_hand[:2] == ["positive", "negative"]
@@ -110,22 +110,22 @@ def test_prompts_that_are_too_long_are_cut_and_counted(t5, capsys):
 # Labels
 
 
-def test_scores_are_the_softmax_over_the_first_pieces_only(t5):
+def test_scores_are_the_softmax_over_the_first_tokens_only(t5):
     prompt_ids = torch.tensor([t5.tokenizer(PROMPTS[3])["input_ids"]])
     with torch.no_grad():
         logits = t5.model(input_ids=prompt_ids, decoder_input_ids=torch.tensor([[0]])).logits
-    pieces = [t5.tokenizer(word)["input_ids"][0] for word in ("negative", "positive", "imdb")]
-    wanted = logits[0, 0, pieces].softmax(dim=0)
+    first = [t5.tokenizer(word)["input_ids"][0] for word in ("negative", "positive", "imdb")]
+    wanted = logits[0, 0, first].softmax(dim=0)
     found = score_labels(t5, PROMPTS[3], ("negative", "positive", "imdb"))[0]
     assert torch.allclose(found, wanted, atol=1e-5) and found.sum() == pytest.approx(1, abs=1e-5)
-    assert first_pieces(t5, ("negative", "positive")) == pieces[:2]
+    assert first_tokens(t5, ("negative", "positive")) == first[:2]
 
 
 @pytest.mark.parametrize(
     "labels", [("good", "good film"), ("good",), ("good", "\u2603"), ("good", "")]
 )
 def test_labels_that_cannot_be_told_apart_are_refused(t5, labels):
-    with pytest.raises(ValueError, match="cannot be told apart by their first piece"):
+    with pytest.raises(ValueError, match="cannot be told apart by their first token"):
         score_labels(t5, PROMPTS, labels)
 
 

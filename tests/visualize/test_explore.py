@@ -44,7 +44,7 @@ def make_reviews(texts=TEXTS, labels=LABELS):
 def make_model(kind, seed=3):
     """A model with dropout on and weights as large as after training, in front of all words."""
     torch.manual_seed(seed)
-    sizes = {"heads": 2, "layers": 2} if kind is TransformerClassifier else {"hidden_size": 6}
+    sizes = {"num_heads": 2, "layers": 2} if kind is TransformerClassifier else {"hidden_size": 6}
     model = kind(4 + len(WORDS), 8, **sizes).train()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -5,8 +5,7 @@ import re
 import torch
 
 from attempts import right, wrong
-from practicum_utils.prompting import compare as prompting
-from practicum_utils.prompting import compare_prompts, score_labels
+from practicum_utils.prompting import compare_prompts, parse_label, score_labels
 
 # 6.1 to_prompt
 
@@ -255,7 +254,7 @@ def with_in(answer, labels=("negative", "positive")):
 
 @right("6.4")
 def with_our_package(answer: str, labels=("negative", "positive")) -> str | None:
-    return prompting.parse_label(answer, labels)
+    return parse_label(answer, labels)
 
 
 @right("6.4")
