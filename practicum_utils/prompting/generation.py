@@ -149,7 +149,10 @@ def write(
 ) -> list[str]:
     """The greedy answers as texts."""
     ids = t5.model.generate(
-        encoder_outputs=state, attention_mask=mask.long(), max_new_tokens=max_new_tokens,
-        do_sample=False, num_beams=1,
-    )  # fmt: skip
+        encoder_outputs=state,
+        attention_mask=mask.long(),
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+    )
     return [to_text(t5, row, sentinels) for row in ids.tolist()]

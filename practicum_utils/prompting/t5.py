@@ -74,16 +74,18 @@ def checksums(folder: Path) -> dict[str, str]:
     files = [path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".safetensors")]
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files if path.name != CHECKSUMS
-    }  # fmt: skip
+        for path in files
+        if path.name != CHECKSUMS
+    }
 
 
 def check_files(folder: Path) -> None:
     """Raise ValueError, naming them, if files in ``folder`` are not those that were shipped."""
     listed, found = folder / CHECKSUMS, checksums(folder)
     wanted = json.loads(listed.read_text()) if listed.is_file() else {}
-    changed = sorted(name for name in wanted.keys() | found.keys()
-                     if wanted.get(name) != found.get(name))  # fmt: skip
+    changed = sorted(
+        name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
+    )
     if changed:
         raise ValueError(
             f"The tiny T5 is not the one that this course was made with ({', '.join(changed)} "

@@ -7,8 +7,9 @@ LONGEST_WORD = 30  # characters of a word that are shown
 
 def clean_word(word: str, longest: int = LONGEST_WORD) -> str:
     """A word as it can be shown: no control characters, not endlessly long, never nothing."""
-    word = "".join(c if c.isprintable() or c == "\u200d" else "\N{REPLACEMENT CHARACTER}"
-                   for c in word)  # fmt: skip
+    word = "".join(
+        c if c.isprintable() or c == "\u200d" else "\N{REPLACEMENT CHARACTER}" for c in word
+    )
     if len(word) > longest:
         return f"{word[: longest - 8]}…({len(word)})"
     return word or "(empty)"

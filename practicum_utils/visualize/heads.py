@@ -74,9 +74,14 @@ def _draw_maps(tokens: Sequence[str], maps: torch.Tensor) -> None:
     named = T <= NAMED
     side = 3.4 if named else 2.4
     figure, axes = plt.subplots(
-        layers, heads, figsize=(side * heads, side * layers), facecolor="white",
-        squeeze=False, sharex=True, sharey=True,
-    )  # fmt: skip
+        layers,
+        heads,
+        figsize=(side * heads, side * layers),
+        facecolor="white",
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+    )
     for axis, (name, head) in zip(axes.flat, _named(maps), strict=True):
         axis.imshow(
             head.numpy(), cmap=RAMP, vmin=0, vmax=float(maps.max()), interpolation="nearest"

@@ -77,14 +77,25 @@ def _place(row: Sequence, line: float, placed: list) -> float:
 def _write(figure, text: str, column: float, line: float, lines: float, chip=None) -> None:
     box, ink = None, "black"
     if chip is not None and chip.level:
-        box = {"facecolor": chip.ground, "edgecolor": EDGE, "pad": 1.5,
-               "linewidth": 0.25 * chip.level}  # fmt: skip
+        box = {
+            "facecolor": chip.ground,
+            "edgecolor": EDGE,
+            "pad": 1.5,
+            "linewidth": 0.25 * chip.level,
+        }
         ink = chip.ink
     figure.text(
-        column / (LINE + 2), 1 - (line + 1) / (lines + 0.5), drawable(text), color=ink, bbox=box,
-        family=FONT, fontsize=POINTS, parse_math=False, va="baseline",
+        column / (LINE + 2),
+        1 - (line + 1) / (lines + 0.5),
+        drawable(text),
+        color=ink,
+        bbox=box,
+        family=FONT,
+        fontsize=POINTS,
+        parse_math=False,
+        va="baseline",
         weight="bold" if chip is not None and chip.note else "normal",
-    )  # fmt: skip
+    )
 
 
 def _text(chip) -> str:

@@ -17,9 +17,12 @@ from practicum_utils.support.html import clean_word, escape
 
 # White to blue for weights, by how often a word has its even share 1 / T: (from, ground, ink).
 RAMP = (
-    (1, "#eaf3fa", "#000000"), (2, "#bcd9ee", "#000000"), (4, "#7fb6de", "#000000"),
-    (8, "#2b75aa", "#ffffff"), (16, "#08519c", "#ffffff"),
-)  # fmt: skip
+    (1, "#eaf3fa", "#000000"),
+    (2, "#bcd9ee", "#000000"),
+    (4, "#7fb6de", "#000000"),
+    (8, "#2b75aa", "#ffffff"),
+    (16, "#08519c", "#ffffff"),
+)
 # Blue for positive, orange for negative effects, by their share of the largest one.
 BLUES = ((0.1, "#bcd9ee", "#000000"), (0.3, "#7fb6de", "#000000"), (0.6, "#08519c", "#ffffff"))
 ORANGES = ((0.1, "#fbe0c3", "#000000"), (0.3, "#f2a65a", "#000000"), (0.6, "#a34700", "#ffffff"))
@@ -174,9 +177,10 @@ class TokenView:
         head = "".join(f'<th scope="col">{name}</th>' for name in ("word", "place", *columns))
         rows = "".join(
             f"<tr><td>{escape(clean_word(self.tokens[place]))}</td><td>{place + 1}</td>"
-            + "".join(f"<td>{column[place]}</td>" for column in columns.values()) + "</tr>"
+            + "".join(f"<td>{column[place]}</td>" for column in columns.values())
+            + "</tr>"
             for place in self.top(count)
-        )  # fmt: skip
+        )
         which = "all words" if count >= T else f"the {count} highest of {T} words"
         return (
             f"<details><summary>Table: {which} by falling weight</summary>"

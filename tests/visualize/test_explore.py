@@ -116,6 +116,14 @@ def test_the_picture_of_a_review_shows_what_the_model_made_of_it(model, reviews,
     assert model.training and model.dropout.training
 
 
+@pytest.mark.parametrize("more", [{}, {"guess": "cast"}], ids=["explore", "guess"])
+def test_a_picture_asks_the_model_for_its_weights_once(model, reviews, more):
+    asked = []
+    model.register_forward_hook(lambda *parts: asked.append(parts[2]), with_kwargs=True)
+    (predict_then_reveal if more else explore_attention)(model, reviews, index=0, **more)
+    assert asked.count({"return_weights": True}) == 1
+
+
 @REVIEWS
 def test_words_that_were_cut_or_not_known_are_told_where_there_are_any(model, reviews, index):
     text = str(explore_attention(model, reviews, index=index))
