@@ -12,7 +12,7 @@ MAX_TOKENS = 512  # T5 was trained on texts of at most this length
 
 @torch.no_grad()
 def greedy(t5, prompt: str, max_new_tokens: int = 20) -> list[int]:
-    """Return the ids of the answer, start and end marks included, always the likeliest next one.
+    """Return the ids of the answer, from the start token to the end token, the likeliest each time.
 
     One prompt, one token after the other, the whole answer read again for each: simple and slow.
     A prompt of more than 512 tokens is cut at its end.
@@ -28,11 +28,11 @@ def greedy(t5, prompt: str, max_new_tokens: int = 20) -> list[int]:
 
 
 def to_text(t5, ids: Iterable[int], sentinels: bool = False) -> str:
-    """Return the text of an answer, without the marks of start, end and padding.
+    """Return the text of an answer, without the special tokens of start, end and padding.
 
-    sentinels: keep the marks ``<extra_id_0>`` ... of filled gaps.
+    sentinels: keep the tokens ``<extra_id_0>`` ... of filled gaps.
     """
     tokenizer = t5.tokenizer
-    marks = {tokenizer.pad_token_id, tokenizer.eos_token_id}
-    kept = [int(i) for i in ids if int(i) not in marks]
+    special = {tokenizer.pad_token_id, tokenizer.eos_token_id}
+    kept = [int(i) for i in ids if int(i) not in special]
     return tokenizer.decode(kept, skip_special_tokens=not sentinels).strip()

@@ -16,6 +16,7 @@ from practicum_utils.support.progress import Progress
 
 LABELS = ("negative", "positive")
 BATCH_TOKENS = 2_048  # with padding, in a batch; four times as many take 1.4 times as long on a CPU
+GREEDY = {"do_sample": False, "num_beams": 1}
 LONG_RUN = 100  # prompts from which on progress is shown
 
 
@@ -25,7 +26,7 @@ def generate(
     """Return what the model writes for each prompt, always its likeliest next token (greedy).
 
     prompts: texts, or one text.  max_new_tokens: after so many it is stopped.
-    sentinels: keep the marks ``<extra_id_0>`` ... of filled gaps in the text.
+    sentinels: keep the tokens ``<extra_id_0>`` ... of filled gaps in the text.
     A prompt of more than 512 tokens is cut at its end, and a printed line says how many were.
     Raises ValueError for an empty prompt.
     """
@@ -149,10 +150,6 @@ def write(
 ) -> list[str]:
     """The greedy answers as texts."""
     ids = t5.model.generate(
-        encoder_outputs=state,
-        attention_mask=mask.long(),
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        num_beams=1,
+        encoder_outputs=state, attention_mask=mask.long(), max_new_tokens=max_new_tokens, **GREEDY
     )
     return [to_text(t5, row, sentinels) for row in ids.tolist()]

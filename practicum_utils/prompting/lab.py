@@ -21,9 +21,9 @@ from practicum_utils.support.widgets import answer_typed
 class Answer:
     """One prompt and what came of it; prints as four lines.
 
-    text: what the model writes, marks of filled gaps kept.
+    text: what the model writes, sentinels of filled gaps kept.
     label: the label that this is, or None.  scores: label -> probability among the labels.
-    tokens: length of the prompt, end mark included.
+    tokens: length of the prompt, end token included.
     """
 
     prompt: str

@@ -221,13 +221,9 @@ def agreement(model: nn.Module, dataset, count: int = 200, seed: int = 0) -> Agr
 def _taus(model: nn.Module, token_ids: torch.Tensor, draw: np.random.Generator) -> tuple:
     found = measure(model, token_ids)
     random = draw.random(len(token_ids))
-    return (
-        found.with_leave_one_out,
-        found.with_gradients,
-        found.between,
-        kendall_tau(random, found.leave_one_out.abs()),
-        kendall_tau(random, found.gradients),
-    )
+    effects = found.leave_one_out.abs(), found.gradients
+    by_chance = (kendall_tau(random, effect) for effect in effects)
+    return found.with_leave_one_out, found.with_gradients, found.between, *by_chance
 
 
 def _one_row(model: nn.Module, token_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

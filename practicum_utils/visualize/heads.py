@@ -12,6 +12,7 @@ from practicum_utils.visualize.token_png import FONT, drawable
 NAMED = 32  # with more tokens than this their names would overlap, so places are written instead
 RAMP = "Blues"
 LETTERS = {"fontsize": 7, "family": FONT, "parse_math": False}
+GRID = {"squeeze": False, "sharex": True, "sharey": True}
 LONGEST_LABEL = 16
 
 
@@ -73,15 +74,8 @@ def _draw_maps(tokens: Sequence[str], maps: torch.Tensor) -> None:
     layers, heads, T, _ = maps.shape
     named = T <= NAMED
     side = 3.4 if named else 2.4
-    figure, axes = plt.subplots(
-        layers,
-        heads,
-        figsize=(side * heads, side * layers),
-        facecolor="white",
-        squeeze=False,
-        sharex=True,
-        sharey=True,
-    )
+    size = (side * heads, side * layers)
+    figure, axes = plt.subplots(layers, heads, figsize=size, facecolor="white", **GRID)
     for axis, (name, head) in zip(axes.flat, _named(maps), strict=True):
         axis.imshow(
             head.numpy(), cmap=RAMP, vmin=0, vmax=float(maps.max()), interpolation="nearest"

@@ -12,6 +12,8 @@ POINTS = 9
 DOTS = 90  # per inch
 GROUND, EDGE = "white", "#08306b"  # of the picture; of a word's box
 FONT = "DejaVu Sans Mono"  # comes with matplotlib
+LETTERS = {"fontsize": POINTS, "family": FONT, "parse_math": False, "va": "baseline"}
+BOX = {"edgecolor": EDGE, "pad": 1.5}
 WIDTH, HEIGHT = 0.645 * POINTS / 72, 1.9 * POINTS / 72  # of a character and a line, in inches
 
 
@@ -75,27 +77,13 @@ def _place(row: Sequence, line: float, placed: list) -> float:
 
 
 def _write(figure, text: str, column: float, line: float, lines: float, chip=None) -> None:
+    x, y = column / (LINE + 2), 1 - (line + 1) / (lines + 0.5)
+    weight = "bold" if chip is not None and chip.note else "normal"
     box, ink = None, "black"
     if chip is not None and chip.level:
-        box = {
-            "facecolor": chip.ground,
-            "edgecolor": EDGE,
-            "pad": 1.5,
-            "linewidth": 0.25 * chip.level,
-        }
+        box = BOX | {"facecolor": chip.ground, "linewidth": 0.25 * chip.level}
         ink = chip.ink
-    figure.text(
-        column / (LINE + 2),
-        1 - (line + 1) / (lines + 0.5),
-        drawable(text),
-        color=ink,
-        bbox=box,
-        family=FONT,
-        fontsize=POINTS,
-        parse_math=False,
-        va="baseline",
-        weight="bold" if chip is not None and chip.note else "normal",
-    )
+    figure.text(x, y, drawable(text), color=ink, bbox=box, weight=weight, **LETTERS)
 
 
 def _text(chip) -> str:
