@@ -8,7 +8,7 @@ from practicum_utils.data.batches import (
     padding_share,
     token_mask,
 )
-from practicum_utils.data.reviews import NEGATIVE, POSITIVE, load_reviews
+from practicum_utils.data.reviews import NEGATIVE, POSITIVE, hold_out, load_reviews
 from practicum_utils.data.tokens import TokenTable, tokenize, tokenize_all
 from practicum_utils.data.vocabulary import BOS, EOS, PAD, SPECIAL_TOKENS, UNK, Vocabulary
 
@@ -25,6 +25,7 @@ __all__ = [
     "TokenTable",
     "Vocabulary",
     "collate",
+    "hold_out",
     "load_reviews",
     "make_loader",
     "padding_share",

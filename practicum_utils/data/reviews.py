@@ -9,6 +9,7 @@ them. The hub has the official splits.
 import hashlib
 import importlib.resources
 import json
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,7 +72,7 @@ def _from_package(name: str, seed: int) -> dict[str, "pyarrow.Table"]:
     table = read_packaged(name)
     labels = table["label"].to_numpy()
     rng = np.random.default_rng(seed)
-    order = _unique_first(name, len(labels), rng)
+    order = _unique_first(_near_duplicates(name), len(labels), rng)
     test = _stratified(labels, order, round(TEST_SHARE * len(labels)))
     train = np.setdiff1d(order, test)
     return {"train": table.take(rng.permutation(train)), "test": table.take(rng.permutation(test))}
@@ -104,9 +105,60 @@ def _packaged_bytes() -> bytes:
     return data
 
 
-def _unique_first(name: str, count: int, rng: np.random.Generator) -> np.ndarray:
+def hold_out(
+    reviews: "datasets.DatasetDict", share: float = 0.1, seed: int = 0
+) -> "datasets.DatasetDict":
+    """Cut validation reviews from the training reviews: "train", "validation", and "test" as it is.
+
+    reviews: what ``load_reviews`` returns; it stays as it is.
+    share: of the training reviews, above 0 and below 1; each label gives the same share. Reviews
+        that have a near-duplicate stay in train. The same ``seed`` cuts the same reviews.
+    Raises ValueError for another share, for reviews without "train" or with "validation", and where
+    the cut leaves a label out of either part.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share is {share}; hold out more than 0 and less than 1, such as 0.1.")
+    if not isinstance(reviews, dict) or "train" not in reviews or "validation" in reviews:
+        raise ValueError(
+            'hold_out cuts "validation" from "train": give it what load_reviews returns, with '
+            '"train" and without "validation".'
+        )
+    import datasets
+
+    labels, texts = (reviews["train"][name][:] for name in ("label", "text"))
+    twins = _texts_with_near_duplicates()
+    repeated = [row for row, text in enumerate(texts) if text in twins]
+    rng = np.random.default_rng(seed)
+    order = _unique_first(np.array(repeated, dtype=np.int64), len(labels), rng)
+    held_out = rng.permutation(_stratified(np.array(labels), order, round(share * len(labels))))
+    kept = np.setdiff1d(order, held_out)
+    sides = [{labels[row] for row in side} for side in (held_out, kept)]
+    if sides != [set(labels)] * 2 or not set(repeated).isdisjoint(held_out):
+        raise ValueError(
+            f"A share of {share} of {len(labels):,} training reviews cannot be held out with every "
+            "label on both sides and no near-duplicate; load more reviews or change the share."
+        )
+    train, validation = (reviews["train"].select(rows) for rows in (kept, held_out))
+    others = {name: split for name, split in reviews.items() if name != "train"}
+    return datasets.DatasetDict({"train": train, "validation": validation, **others})
+
+
+def _near_duplicates(name: str) -> np.ndarray:
+    """The rows of ``read_packaged(name)`` that have a near-duplicate among the others, sorted."""
+    return np.array(json.loads(read_asset("near_duplicates.json"))[name], dtype=np.int64)
+
+
+@cache
+def _texts_with_near_duplicates() -> frozenset[str]:
+    return frozenset(
+        text
+        for name in HUB_NAMES
+        for text in read_packaged(name)["text"].take(_near_duplicates(name)).to_pylist()
+    )
+
+
+def _unique_first(repeated: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Row numbers in random order, rows that have a near-duplicate last (so they go to train)."""
-    repeated = np.array(json.loads(read_asset("near_duplicates.json"))[name], dtype=np.int64)
     unique = np.setdiff1d(np.arange(count), repeated)
     return np.concatenate([rng.permutation(unique), repeated])
 

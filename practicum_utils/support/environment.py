@@ -1,13 +1,16 @@
-"""The machine and the session a lesson runs in: seed, device, reduced size, evaluation mode."""
+"""What a lesson runs in: seed, device, reduced size, and the mode of a model for a while."""
 
 import os
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 
 import numpy as np
 import torch
 from torch import nn
+
+_asked = None  # the device that pick_device was asked for last
 
 
 def set_seed(seed: int) -> None:
@@ -17,13 +20,43 @@ def set_seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def pick_device() -> torch.device:
-    """Return the fastest device here: "cuda", else "mps", else "cpu"."""
+def pick_device(prefer: str | torch.device | None = None) -> torch.device:
+    """Return the device to compute on: "cuda" where there is one, else "cpu".
+
+    prefer: this one instead, such as "cpu", "cuda:1" or "mps". Later calls without it give the same
+        device, so that the checks compute where the lesson does. Apple's "mps" is taken only if
+        asked for, because it gave learners wrong losses (LLMs-from-scratch#635, pytorch#92615).
+    Raises ValueError for a device that is not there, naming those that are.
+    """
+    global _asked
+    here = _devices()
+    if prefer is not None and str(prefer) not in here:
+        raise ValueError(f"There is no device {str(prefer)!r} here; choose of {', '.join(here)}.")
+    if prefer is not None:
+        _asked = str(prefer)
+    if _asked in here:
+        return torch.device(_asked)
+    if "mps" in here:
+        _mention_mps()
+    return torch.device("cuda" if "cuda" in here else "cpu")
+
+
+def _devices() -> list[str]:
+    """The names of this machine's devices."""
+    found = ["cpu"]
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        found += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+        found.append("mps")
+    return found
+
+
+@cache  # once is enough
+def _mention_mps() -> None:
+    print(
+        'computing on the CPU: Apple\'s GPU ("mps") has given learners wrong losses; '
+        'pick_device("mps") takes it all the same'
+    )
 
 
 def is_fast() -> bool:
@@ -40,12 +73,21 @@ def full_or_fast(full: int | None, fast: int) -> int | None:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch dropout off for a while; every part of the model returns to the mode it was in."""
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
+def mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Call ``model.train(training)`` for a while; then every part has the mode it had before.
+
+    So a part that was in evaluation mode alone (a frozen encoder) is in it again afterwards, after
+    an error or an interrupt too.
+    """
+    before = [(part, part.training) for part in model.modules()]
     try:
+        model.train(training)
         yield
     finally:
-        for part, mode in modes:
-            part.training = mode
+        for part, was_training in before:
+            part.training = was_training
+
+
+def evaluating(model: nn.Module) -> AbstractContextManager[None]:
+    """Switch dropout off for a while; every part of the model returns to the mode it was in."""
+    return mode(model, False)

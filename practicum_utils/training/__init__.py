@@ -1,11 +1,12 @@
 """Train and evaluate, keep what was seen, and begin a lesson with the run of the last one."""
 
 from practicum_utils.support.environment import full_or_fast, is_fast, pick_device, set_seed
-from practicum_utils.training.history import History, Metrics
+from practicum_utils.training.history import Epoch, History, Metrics
 from practicum_utils.training.loop import fit, run_epoch
 from practicum_utils.training.runs import recall, remember
 
 __all__ = [
+    "Epoch",
     "History",
     "Metrics",
     "fit",

@@ -1,50 +1,82 @@
 """What a training has shown: the metrics of its epochs, drawn, saved and read again."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from practicum_utils.support.files import write_text_whole
 
+COLUMNS = tuple(
+    f"{part}_{name}" for part in ("train", "test") for name in ("loss", "accuracy", "seconds")
+)
+
 
 class Metrics(NamedTuple):
-    """Means over the examples of one epoch: the loss, and the share of right answers (0 to 1)."""
+    """Means over the examples of one epoch: the loss, and the share of right answers (0 to 1).
+
+    The accuracy of a regression is None.
+    """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
+
+    def in_words(self, gap: str = " ") -> str:
+        """Return ``loss 0.6931 accuracy 0.500``, or the loss alone if there is no accuracy."""
+        accuracy = "" if self.accuracy is None else f"{gap}accuracy {self.accuracy:.3f}"
+        return f"loss {self.loss:.4f}{accuracy}"
+
+
+class Epoch(NamedTuple):
+    """One pass through the training data and one through the test data; wall-clock seconds."""
+
+    train: Metrics
+    train_seconds: float
+    test: Metrics
+    test_seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"train {self.train.in_words()} ({self.train_seconds:.0f} s)"
+            f"  test {self.test.in_words()} ({self.test_seconds:.0f} s)"
+        )
+
+
+def _of_each_epoch(name: str) -> property:
+    value = attrgetter(name)
+    return property(lambda history: [value(epoch) for epoch in history])
 
 
 @dataclass
 class History:
-    """What ``fit`` saw: one entry per finished epoch, for training and for test data.
+    """What ``fit`` saw, epoch by epoch; ``history.test_accuracy`` is one value of each, a list.
 
-    Losses and accuracies (0 to 1) are means over examples, seconds are wall-clock time.
+    Losses and accuracies (0 to 1, None for a regression) are means over examples.
     """
 
-    train_loss: list[float] = field(default_factory=list)
-    train_accuracy: list[float] = field(default_factory=list)
-    train_seconds: list[float] = field(default_factory=list)
-    test_loss: list[float] = field(default_factory=list)
-    test_accuracy: list[float] = field(default_factory=list)
-    test_seconds: list[float] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+
+    train_loss = _of_each_epoch("train.loss")
+    train_accuracy = _of_each_epoch("train.accuracy")
+    train_seconds = _of_each_epoch("train_seconds")
+    test_loss = _of_each_epoch("test.loss")
+    test_accuracy = _of_each_epoch("test.accuracy")
+    test_seconds = _of_each_epoch("test_seconds")
 
     def __len__(self) -> int:
-        return len(self.train_loss)
+        return len(self.epochs)
+
+    def __iter__(self) -> Iterator[Epoch]:
+        return iter(self.epochs)
 
     def add(self, train: Metrics, train_seconds: float, test: Metrics, test_seconds: float) -> None:
         """Append one epoch."""
-        row = [*train, train_seconds, *test, test_seconds]
-        for values, value in zip(vars(self).values(), row, strict=True):
-            values.append(value)
+        self.epochs.append(Epoch(Metrics(*train), train_seconds, Metrics(*test), test_seconds))
 
     def __str__(self) -> str:
-        rows = zip(*vars(self).values(), strict=True)
-        return "\n".join(
-            f"epoch {epoch}:  train loss {row[0]:.4f} accuracy {row[1]:.3f} ({row[2]:.0f} s)"
-            f"  test loss {row[3]:.4f} accuracy {row[4]:.3f} ({row[5]:.0f} s)"
-            for epoch, row in enumerate(rows, start=1)
-        )
+        return "\n".join(f"epoch {number}:  {epoch}" for number, epoch in enumerate(self, start=1))
 
     def plot(self, title: str = "") -> None:
         """Draw loss and accuracy per epoch and print the last numbers under the picture."""
@@ -53,16 +85,19 @@ class History:
         plot_history(self, title)
 
     def save(self, path: str | Path) -> None:
-        """Write this history as JSON, whole or not at all."""
-        text = json.dumps(asdict(self), indent=1)
-        write_text_whole(Path(path), text)
+        """Write this history as JSON, one list per column, whole or not at all."""
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        write_text_whole(Path(path), json.dumps(columns, indent=1))
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
         """Read a history that ``save`` wrote; ValueError if the file holds anything else."""
         try:
-            history = cls(**json.loads(Path(path).read_text()))
-            list(zip(*vars(history).values(), strict=True))  # equally many of each, or ValueError
+            columns, history = json.loads(Path(path).read_text()), cls()
+            if set(columns) != set(COLUMNS):
+                raise ValueError(f"the columns are {sorted(columns)}")
+            for row in zip(*(columns[name] for name in COLUMNS), strict=True):
+                history.add(row[:2], row[2], row[3:5], row[5])
             return history
         except (ValueError, TypeError) as error:
             raise ValueError(

@@ -2,70 +2,126 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
+from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset
 
-from practicum_utils.support.environment import set_seed
+from practicum_utils.support.environment import mode, set_seed
 from practicum_utils.support.progress import Progress
 from practicum_utils.training.history import History, Metrics
+
+LossFn = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+REGRESSION_MODULES = (nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss)
+REGRESSION_FUNCTIONS = (
+    functional.mse_loss,
+    functional.l1_loss,
+    functional.smooth_l1_loss,
+    functional.huber_loss,
+)
 
 
 def run_epoch(
     model: nn.Module,
     loader: DataLoader,
-    loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    loss_fn: LossFn,
     optimizer: torch.optim.Optimizer | None = None,
     device: torch.device | None = None,
 ) -> Metrics:
     """Go through ``loader`` once: train if there is an optimizer, else only evaluate.
 
-    model: called as ``model(token_ids, lengths) -> logits (B,)``; a logit above 0 means positive.
+    model: called as ``model(token_ids, lengths)``; returns logits (B,), above 0 for label 1, logits
+        (B, C), the largest for the label's class, or the numbers (B,) of a regression.
     loss_fn: mean loss of (logits, labels), such as ``nn.BCEWithLogitsLoss()``.
     device: where the batches go; the model's own device if None.
-    Evaluation computes no gradients and switches dropout off; the model's mode is restored, after
-    an interrupt too. Metrics are sums over all examples divided by their count.
+    Metrics are sums over all examples divided by their count; the accuracy is None with a
+    regression loss of torch, and with labels that are not whole numbers.
+    Evaluation computes no gradients and switches dropout off. Training puts every part of the model
+    in train mode; a model that keeps a frozen part in eval mode while it trains says so in a
+    ``train`` of its own. Afterwards each part is in the mode it came in, after an interrupt too.
     """
+    _require_loader(loader)
     progress = Progress()
     started = time.perf_counter()
-    name = "train" if optimizer is not None else "test "
     try:
         metrics = _epoch(model, loader, loss_fn, optimizer, device, progress.show)
     except KeyboardInterrupt:
-        progress.close(f"{name}  interrupted before the end of the epoch")
+        progress.close(f"{_work(optimizer)}  interrupted before the end of the epoch")
         raise
-    progress.close(f"{_metrics_text(name, metrics)}  {time.perf_counter() - started:.0f} s")
+    seconds = time.perf_counter() - started
+    progress.close(f"{_work(optimizer)}  {metrics.in_words('  ')}  {seconds:.0f} s")
     return metrics
 
 
+def _work(optimizer) -> str:
+    return "test " if optimizer is None else "train"
+
+
 def _epoch(model, loader, loss_fn, optimizer, device, report: Callable[[str], None]) -> Metrics:
-    _require_loader(loader)
     training = optimizer is not None
-    name = "train" if training else "test "
     device = device or next(model.parameters()).device
-    loss_sum, correct, count = 0.0, 0, 0
-    was_training = model.training
-    model.train(training)
-    try:
-        with torch.set_grad_enabled(training):
-            for step, batch in enumerate(loader, start=1):
-                token_ids, lengths, labels = (part.to(device) for part in batch)
-                logits = model(token_ids, lengths)
-                loss = loss_fn(logits, labels)
-                if training:
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-                loss_sum += loss.item() * len(labels)
-                correct += ((logits > 0) == (labels > 0.5)).sum().item()
-                count += len(labels)
-                so_far = _metrics_text(name, Metrics(loss_sum / count, correct / count))
-                report(f"{so_far}  batch {step} of {len(loader)}")
-    finally:
-        model.train(was_training)
-    return Metrics(loss_sum / count, correct / count)
+    sums = _Sums(right=None if _is_regression(loss_fn) else 0)
+    with mode(model, training), torch.set_grad_enabled(training):
+        for step, batch in enumerate(loader, start=1):
+            token_ids, lengths, labels = (part.to(device) for part in batch)
+            logits = model(token_ids, lengths)
+            loss = loss_fn(logits, labels)
+            if training:
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            so_far = sums.add(loss.item(), logits, labels).in_words("  ")
+            report(f"{_work(optimizer)}  {so_far}  batch {step} of {len(loader)}")
+    return sums.metrics
+
+
+@dataclass
+class _Sums:
+    """Sums over the examples of an epoch so far; ``right`` is None in a regression."""
+
+    right: int | None
+    loss: float = 0.0
+    count: int = 0
+
+    def add(self, loss: float, logits: torch.Tensor, labels: torch.Tensor) -> Metrics:
+        """Add a batch with its mean loss; return the means so far."""
+        self.loss += loss * len(labels)
+        self.count += len(labels)
+        if self.right is not None:
+            right = _right_answers(logits, labels)
+            self.right = None if right is None else self.right + int(right.sum())
+        return self.metrics
+
+    @property
+    def metrics(self) -> Metrics:
+        accuracy = None if self.right is None else self.right / self.count
+        return Metrics(self.loss / self.count, accuracy)
+
+
+def _right_answers(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor | None:
+    """Which answers are right, one bool per example; None where the labels name no class."""
+    if not _are_whole(labels):
+        return None
+    if _are_classes(logits) and labels.ndim == 1:
+        return logits.argmax(dim=1) == labels
+    if logits.shape == labels.shape and labels.numel() == len(labels):
+        return (logits > 0) == (labels > 0.5)
+    return None
+
+
+def _are_whole(labels: torch.Tensor) -> bool:
+    return not labels.is_floating_point() or torch.equal(labels, labels.round())
+
+
+def _are_classes(logits: torch.Tensor) -> bool:
+    return logits.ndim == 2 and logits.shape[1] > 1
+
+
+def _is_regression(loss_fn: LossFn) -> bool:
+    return isinstance(loss_fn, REGRESSION_MODULES) or loss_fn in REGRESSION_FUNCTIONS
 
 
 def _require_loader(loader) -> None:
@@ -78,34 +134,84 @@ def _require_loader(loader) -> None:
         raise ValueError("The loader has no batch; it needs at least one.")
 
 
-def _metrics_text(name: str, metrics: Metrics) -> str:
-    return f"{name}  loss {metrics.loss:.4f}  accuracy {metrics.accuracy:.3f}"
-
-
 def fit(
     model: nn.Module,
     train_loader: DataLoader,
-    test_loader: DataLoader,
+    validation_loader: DataLoader,
     epochs: int,
     learning_rate: float = 1.5e-3,
     seed: int = 0,
+    loss_fn: LossFn | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+    scheduler: LRScheduler | None = None,
 ) -> History:
-    """Train with Adam on the logits' binary cross-entropy; evaluate after every epoch.
+    """Train, and evaluate after every epoch, each as ``run_epoch`` does it.
 
-    learning_rate: of the first step; it falls in a straight line to 0 over all the epochs, so that
-        the last steps only settle what the first ones found.
+    validation_loader: evaluated on, never trained on; printed and kept under the name "test".
     seed: fixes the dropout of this run (the order of the batches is the loader's own).
+    loss_fn: if None, binary cross-entropy of logits (B,), cross-entropy of logits (B, C).
+    optimizer: if None, Adam, whose rate falls in a straight line from ``learning_rate`` to 0 over
+        all the steps, so that the last only settle what the first found. One of your own is used as
+        it is, with the rate that it has.
+    scheduler: of your optimizer, which it brings along; it steps once after every epoch
+        (ReduceLROnPlateau on the validation loss). To step it with every batch leave it out, and
+        call ``optimizer.register_step_post_hook(lambda *_: scheduler.step())``.
     An interrupt (Ctrl-C, or the stop button) ends training early: the model keeps what it has
     learned, and the history of the finished epochs is returned.
+    Raises ValueError or TypeError before the first step if the pieces do not go together.
     """
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}; train for 1 or more.")
+    _require_loader(train_loader)
+    _require_loader(validation_loader)
     set_seed(seed)
-    loss_fn = nn.BCEWithLogitsLoss()
+    optimizer = _require_own(model, optimizer, scheduler)
+    if optimizer is None:
+        optimizer = _falling_adam(model, learning_rate, epochs * len(train_loader))
+    loss_fn = _cross_entropy if loss_fn is None else loss_fn
+    return _fit(model, train_loader, validation_loader, epochs, loss_fn, optimizer, scheduler)
+
+
+def _require_own(model: nn.Module, optimizer, scheduler) -> torch.optim.Optimizer | None:
+    """The learner's optimizer, given alone or inside the scheduler; None if there is neither."""
+    _require_kind("scheduler", scheduler, LRScheduler)
+    _require_kind("optimizer", optimizer, torch.optim.Optimizer)
+    if scheduler is not None and optimizer not in (None, scheduler.optimizer):
+        raise ValueError("The scheduler was made for another optimizer; make it for this one.")
+    optimizer = scheduler.optimizer if scheduler is not None else optimizer
+    held = [one for group in optimizer.param_groups for one in group["params"]] if optimizer else []
+    if not {id(one) for one in held} <= {id(one) for one in model.parameters()}:
+        raise ValueError(
+            "The optimizer holds parameters that are not this model's; make a new one of this "
+            "model's parameters()."
+        )
+    return optimizer
+
+
+def _require_kind(name: str, value, kind: type) -> None:
+    if not isinstance(value, kind | None):
+        raise TypeError(
+            f"The {name} must be a ready-made {kind.__name__} of PyTorch, and is of the type "
+            f"{type(value).__name__}."
+        )
+
+
+def _falling_adam(model: nn.Module, learning_rate: float, steps: int) -> torch.optim.Optimizer:
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
-    total = epochs * len(train_loader)
-    schedule = LambdaLR(optimizer, lambda step: max(0.0, 1 - step / total))
+    schedule = LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
     optimizer.register_step_post_hook(lambda *_: schedule.step())
+    return optimizer
+
+
+def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    if not _are_classes(logits):
+        return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    if labels.ndim == 1 and _are_whole(labels):
+        labels = labels.long()  # a dataset may hold its classes as floats
+    return functional.cross_entropy(logits, labels)
+
+
+def _fit(model, train_loader, validation_loader, epochs, loss_fn, optimizer, scheduler) -> History:
     history, progress = History(), Progress()
 
     def report(line: str) -> None:
@@ -115,12 +221,20 @@ def fit(
     try:
         while len(history) < epochs:
             train = _timed_epoch(model, train_loader, loss_fn, optimizer, report)
-            history.add(*train, *_timed_epoch(model, test_loader, loss_fn, None, report))
+            history.add(*train, *_timed_epoch(model, validation_loader, loss_fn, None, report))
+            _step(scheduler, history.test_loss[-1])
     except KeyboardInterrupt:
         progress.close(f"{history}\ninterrupted after {len(history)} of {epochs} epochs".lstrip())
         return history
     progress.close(str(history))
     return history
+
+
+def _step(scheduler: LRScheduler | None, loss: float) -> None:
+    if isinstance(scheduler, ReduceLROnPlateau):
+        scheduler.step(loss)
+    elif scheduler is not None:
+        scheduler.step()
 
 
 def _timed_epoch(model, loader, loss_fn, optimizer, report) -> tuple[Metrics, float]:

@@ -27,9 +27,10 @@ def remember(name: str, history: History) -> None:
             "this cell again."
         )
         return
-    print(
-        f"remembered {name}: {len(history)} epochs, test accuracy {history.test_accuracy[-1]:.3f}"
-    )
+    *_, last = history
+    accuracy = last.test.accuracy
+    result = f"loss {last.test.loss:.4f}" if accuracy is None else f"accuracy {accuracy:.3f}"
+    print(f"remembered {name}: {len(history)} epochs, test {result}")
 
 
 def recall(name: str) -> History:

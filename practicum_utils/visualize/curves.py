@@ -1,8 +1,4 @@
-"""Pictures of training: matplotlib figures with the numbers they show printed below them.
-
-The pictures of attention live in ``token_view``, ``heads`` and ``explore`` and are offered here
-too, so that a lesson needs one import line for its pictures.
-"""
+"""Pictures of training: matplotlib figures with the numbers they show printed below them."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -10,14 +6,6 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 
 from practicum_utils.metrics import accuracy_interval, load_yardstick
-from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
-from practicum_utils.visualize.heads import show_heads
-from practicum_utils.visualize.token_view import TokenView, show_attention
-
-__all__ = [
-    "TokenView", "compare_histories", "explore_attention", "look_at_text", "plot_accuracies",
-    "plot_history", "predict_then_reveal", "show_attention", "show_heads",
-]  # fmt: skip
 
 TRAIN, TEST = "#0072B2", "#D55E00"  # blue and orange of the Okabe-Ito palette, safe for all eyes
 GREY = "#444444"
@@ -30,21 +18,30 @@ RUNS = [
 
 
 def plot_history(history, title: str = "") -> None:
-    """Draw loss and accuracy per epoch, training and test; print the last numbers."""
+    """Draw loss and accuracy per epoch, training and test; print the last numbers.
+
+    A regression has no accuracy, so its loss is drawn alone.
+    """
     if not len(history):
         print("The history is empty: no epoch was finished, so there is nothing to draw.")
         return
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), facecolor="white")
-    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+    names = ["loss"] if None in history.test_accuracy else ["loss", "accuracy"]
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(4.5 * len(names), 3.2), facecolor="white", squeeze=False
+    )
+    for axis, name in zip(axes[0], names, strict=True):
         _curves(axis, history, name)
     figure.suptitle(title)
     figure.tight_layout()
     plt.show()
-    print(
+    line = (
         f"after {len(history)} epochs: train loss {history.train_loss[-1]:.4f}, test loss "
-        f"{history.test_loss[-1]:.4f}, test accuracy {history.test_accuracy[-1]:.3f} "
-        f"(best {max(history.test_accuracy):.3f})"
+        f"{history.test_loss[-1]:.4f}"
     )
+    if "accuracy" in names:
+        accuracies = history.test_accuracy
+        line += f", test accuracy {accuracies[-1]:.3f} (best {max(accuracies):.3f})"
+    print(line)
 
 
 def _curves(axis, history, name: str) -> None:
@@ -61,12 +58,10 @@ def compare_histories(histories: Mapping[str, object]) -> None:
     """Draw the test accuracy of several runs against training seconds; print a table.
 
     The dashed line is the yardstick: what a linear model on words and word pairs reaches on the
-    lessons' full data, and after how many seconds. A run without a finished epoch is left out, and
-    named.
+    lessons' full data, and after how many seconds. A run without a finished epoch or without
+    accuracies is left out, and named.
     """
-    for name in [name for name, history in histories.items() if not len(history)]:
-        print(f"{name}: no epoch was finished, so there is nothing to compare")
-    histories = {name: history for name, history in histories.items() if len(history)}
+    histories = {name: run for name, run in histories.items() if _can_be_compared(name, run)}
     figure, axis = plt.subplots(figsize=(8, 3.6), facecolor="white")
     for (name, history), look in zip(histories.items(), cycle(RUNS), strict=False):
         seconds = [sum(history.train_seconds[: end + 1]) for end in range(len(history))]
@@ -84,6 +79,16 @@ def compare_histories(histories: Mapping[str, object]) -> None:
     ]
     for name, accuracy, seconds in (*rows, yardstick):
         print(f"{name:<20} test accuracy {accuracy:.3f} after {seconds:.0f} s")
+
+
+def _can_be_compared(name: str, history) -> bool:
+    if not len(history):
+        print(f"{name}: no epoch was finished, so there is nothing to compare")
+    elif None in history.test_accuracy:
+        print(f"{name}: a regression has no accuracy, so there is nothing to compare")
+    else:
+        return True
+    return False
 
 
 def plot_accuracies(shares: Mapping[str, tuple[float, int]]) -> None:

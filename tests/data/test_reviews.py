@@ -5,7 +5,7 @@ import re
 import sys
 from collections import Counter
 from importlib.resources import files
-from itertools import chain
+from itertools import chain, pairwise
 
 import datasets
 import huggingface_hub
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from near_duplicates import find_near_duplicates
 
-from practicum_utils.data import load_reviews, reviews, tokenize_all
+from practicum_utils.data import hold_out, load_reviews, reviews, tokenize_all
 from practicum_utils.data.reviews import read_packaged
 
 SHARED_WORDS = 8  # two texts are compared if they share a sequence of this many words
@@ -209,6 +209,89 @@ def test_a_missing_data_package_is_named(monkeypatch):
         load_reviews()
 
 
+# hold_out
+
+
+@pytest.mark.parametrize(("name", "size"), [("imdb", 2_000), ("rotten_tomatoes", 682)])
+def test_a_tenth_of_each_label_is_held_out(name, size, imdb, sentences):
+    splits = imdb if name == "imdb" else sentences
+    held = hold_out(splits)
+    assert list(held) == ["train", "validation", "test"]
+    assert label_counts(held["validation"]) == {1: size / 2, 2: size / 2}
+    assert held["test"][:] == splits["test"][:]
+    parts = [Counter(held[part]["text"]) for part in ("train", "validation")]
+    assert parts[0] + parts[1] == Counter(splits["train"]["text"])
+    assert list(splits) == ["train", "test"]
+
+
+def test_a_held_out_review_keeps_its_label(sentences):
+    label_of = dict(zip(sentences["train"]["text"], sentences["train"]["label"], strict=True))
+    validation = hold_out(sentences)["validation"]
+    assert [label_of[text] for text in validation["text"]] == validation["label"][:]
+
+
+def test_held_out_labels_are_mixed_in_order(imdb):
+    labels = hold_out(imdb)["validation"]["label"][:]
+    same = sum(one == other for one, other in pairwise(labels))
+    assert 0.4 * len(labels) < same < 0.6 * len(labels)
+
+
+def test_the_same_seed_holds_the_same_out_and_another_does_not(sentences):
+    first, again, other = (
+        hold_out(sentences, seed=seed)["validation"]["text"] for seed in (3, 3, 4)
+    )
+    assert first[:] == again[:]
+    assert len(set(first) & set(other)) < 0.3 * len(first)  # by chance a tenth is shared
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_no_near_duplicate_is_held_out_from_imdb(imdb, imdb_pairs, share):
+    held = hold_out(imdb, share)
+    assert_no_leak({"train": held["train"], "test": held["validation"]}, imdb_pairs)
+
+
+def test_no_near_duplicate_is_held_out_from_rotten_tomatoes(sentences):
+    held = hold_out(sentences, 0.5)
+    pairs = similar_texts("rotten_tomatoes")
+    assert_no_leak({"train": held["train"], "test": held["validation"]}, pairs)
+
+
+@pytest.mark.parametrize(("rows", "share", "held"), [(20, 0.1, 2), (5, 0.4, 2), (7, 0.6, 4)])
+def test_few_reviews_are_held_out_from_few(rows, share, held):
+    splits = hold_out(load_reviews("rotten_tomatoes", max_train=rows), share)
+    assert (len(splits["train"]), len(splits["validation"])) == (rows - held, held)
+    assert set(label_counts(splits["train"])) == set(label_counts(splits["validation"])) == {1, 2}
+
+
+@pytest.mark.parametrize(("rows", "share"), [(3, 0.4), (10, 0.1), (10, 0.9), (10**6, 0.99)])
+def test_a_cut_that_cannot_be_made_is_refused(rows, share):
+    splits = load_reviews("rotten_tomatoes", max_train=rows)
+    with pytest.raises(
+        ValueError, match=rf"A share of {share} of .* cannot be held out with every"
+    ):
+        hold_out(splits, share)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, 10, float("nan")])
+def test_a_share_that_is_none_is_refused(sentences, share):
+    with pytest.raises(ValueError, match=f"share is {share}; hold out more than 0 and less than 1"):
+        hold_out(sentences, share)
+
+
+@pytest.mark.parametrize("kind", ["no train", "held out before", "one split"])
+def test_reviews_that_cannot_be_cut_are_refused(sentences, kind):
+    wrong = {
+        "no train": datasets.DatasetDict(test=sentences["test"]),
+        "held out before": hold_out(sentences),
+        "one split": sentences["train"],
+    }[kind]
+    with pytest.raises(ValueError, match="give it what load_reviews returns"):
+        hold_out(wrong)
+
+
+# The hub
+
+
 def write_hub_split(folder, name, labels):
     features = datasets.Features(
         text=datasets.Value("string"), label=datasets.ClassLabel(names=["neg", "pos"])
@@ -250,6 +333,11 @@ def test_hub_and_package_have_the_same_column_types(local_hub, imdb):
 def test_hub_rows_can_be_limited(local_hub):
     splits = load_reviews(source="hub", max_train=4)
     assert label_counts(splits["train"]) == {1: 2, 2: 2}
+
+
+def test_reviews_of_the_hub_are_held_out_too(local_hub):
+    held = hold_out(load_reviews(source="hub"), 0.25)
+    assert label_counts(held["validation"]) == {1: 1, 2: 1} and len(held["test"]) == 2
 
 
 def test_an_unreachable_hub_is_said_and_nothing_else_is_loaded(tmp_path, monkeypatch, capsys):

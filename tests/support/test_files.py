@@ -157,7 +157,7 @@ def test_another_kernel_that_forgets_the_same_files_is_no_failure(home, monkeypa
 
 def test_a_missing_file_of_the_package_is_one_sentence(home, tmp_path, monkeypatch):
     monkeypatch.setattr(files.importlib.resources, "files", lambda name: tmp_path)
-    for read in (bugs._read_catalogue, lambda: reviews._unique_first("imdb", 1, None)):
+    for read in (bugs._read_catalogue, lambda: reviews._near_duplicates("imdb")):
         with pytest.raises(FileNotFoundError, match="is missing; install practicum_utils again"):
             read()
     with pytest.raises(KeyError, match="reference runs are: missing; install practicum_utils"):

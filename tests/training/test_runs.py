@@ -84,6 +84,14 @@ def test_an_empty_history_is_not_remembered(home, capsys):
     assert "Nothing to remember for mine: no epoch was finished." in capsys.readouterr().out
 
 
+def test_a_regression_is_remembered_by_its_loss(home, capsys):
+    history = History()
+    history.add(Metrics(0.5, None), 10.0, Metrics(0.25, None), 2.0)
+    remember("years", history)
+    assert capsys.readouterr().out == "remembered years: 1 epochs, test loss 0.2500\n"
+    assert recall("years") == history
+
+
 def test_a_damaged_run_is_named_and_the_reference_takes_its_place(home, reference_runs, capsys):
     remember("alpha", make_history())
     (path,) = home.glob("*/alpha.json")

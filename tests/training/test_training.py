@@ -1,33 +1,18 @@
-"""Epochs, metrics, histories: counted again here, interrupted, and written to a full disk."""
+"""Epochs and their metrics, counted again here, interrupted, and with pieces of your own."""
 
 import copy
-import errno
-import io
-import random
 import signal
 
-import matplotlib
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from practicum_utils.data import make_loader
-from practicum_utils.metrics import load_yardstick
 from practicum_utils.models import MeanEmbedding, SimpleRNN
-from practicum_utils.support.files import write_whole
-from practicum_utils.training import (
-    History,
-    Metrics,
-    fit,
-    full_or_fast,
-    is_fast,
-    pick_device,
-    recall,
-    run_epoch,
-    set_seed,
-)
-from practicum_utils.visualize import compare_histories
+from practicum_utils.training import fit, run_epoch
 
 LOSS = nn.BCEWithLogitsLoss()
 VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -81,13 +66,8 @@ class Stopping:
     """A loader that raises ``error`` in place of batch ``after`` of its epoch ``epoch``."""
 
     def __init__(self, loader, error, after=1, epoch=1):
-        self.loader, self.error, self.after, self.epoch, self.started = (
-            loader,
-            error,
-            after,
-            epoch,
-            0,
-        )
+        self.loader, self.error = loader, error
+        self.after, self.epoch, self.started = after, epoch, 0
 
     def __len__(self):
         return len(self.loader)
@@ -173,6 +153,32 @@ def test_a_stop_in_the_middle_restores_the_mode(loader, mode, error, trains):
     assert torch.is_grad_enabled()
 
 
+@pytest.mark.parametrize("error", [RuntimeError("stop"), KeyboardInterrupt(), None], ids=repr)
+@pytest.mark.parametrize("trains", [True, False], ids=["training", "evaluation"])
+def test_a_part_in_another_mode_than_its_model_stays_so(loader, error, trains):
+    model = make_model().train()
+    model.dropout.eval()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1) if trains else None
+    try:
+        run_epoch(model, Stopping(loader, error, after=1 if error else -1), LOSS, optimizer)
+    except (RuntimeError, KeyboardInterrupt):
+        pass
+    assert model.training and model.embedding.training and not model.dropout.training
+
+
+def test_a_model_whose_train_keeps_a_part_in_eval_mode_trains_with_it_so(loader):
+    class Frozen(SimpleRNN):
+        def train(self, mode=True):
+            super().train(mode)
+            self.dropout.eval()
+            return self
+
+    model, seen = Frozen(20, 8, 8), []
+    model.dropout.register_forward_hook(lambda module, *parts: seen.append(module.training))
+    run_epoch(model, loader, LOSS, torch.optim.SGD(model.parameters(), lr=0.1))
+    assert set(seen) == {False}
+
+
 def test_training_changes_every_parameter(loader):
     model = make_model()
     before = parameters_of(model)
@@ -210,6 +216,66 @@ def test_the_metrics_are_printed(loader, capsys):
     assert capsys.readouterr().out.startswith(line)
 
 
+# Several classes, and numbers
+
+
+class Table(nn.Module):
+    """A model of single words: the outputs of word i are row i of ``values`` (V,) or (V, C)."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = nn.Parameter(torch.tensor(values))
+
+    def forward(self, token_ids, lengths):
+        return self.values[token_ids[:, 0]]
+
+
+def batches(labels, size=2):
+    """Word i with label i, in batches of ``size``."""
+    pairs = [(torch.tensor([word]), torch.tensor(label)) for word, label in enumerate(labels)]
+    return make_loader(pairs, batch_size=size)
+
+
+CLASSES = [[0.0, 2, 1], [3.0, 1, 2], [1.0, 0, 4], [0.0, 1, 0], [5.0, 0, 0]]  # 1, 0, 2, 1, 0
+
+
+@pytest.mark.parametrize("kind", [int, float])
+def test_the_accuracy_of_several_classes_is_that_of_the_largest_logit(kind):
+    loader = batches([kind(label) for label in (1, 2, 2, 0, 0)])
+    metrics = run_epoch(Table(CLASSES), loader, lambda logits, labels: logits.sum())
+    assert metrics.accuracy == 3 / 5
+
+
+@pytest.mark.parametrize(
+    "loss_fn",
+    [nn.MSELoss(), nn.L1Loss(), nn.SmoothL1Loss(), nn.HuberLoss(), functional.mse_loss,
+     functional.l1_loss, functional.smooth_l1_loss, functional.huber_loss],
+)  # fmt: skip
+def test_a_regression_has_no_accuracy(loss_fn, capsys):
+    model, loader = Table([1.0, 2.0, 3.0]), batches([1.0, 0.0, 1.0])
+    metrics = run_epoch(model, loader, loss_fn)
+    labels = torch.tensor([1.0, 0.0, 1.0])
+    assert metrics == (pytest.approx(loss_fn(model.values, labels).item()), None)
+    assert capsys.readouterr().out == f"test   loss {metrics.loss:.4f}  0 s\n"
+
+
+@pytest.mark.parametrize("labels", [[0.5, 1.0, 0.0], [1.0, 1.0, 0.0, 1.0, 0.5]])
+def test_labels_that_are_not_whole_have_no_accuracy(labels):
+    model = Table([1.0, -1.0, 1.0, 1.0, 1.0])
+    assert run_epoch(model, batches(labels), lambda *pair: LOSS(*pair)).accuracy is None
+
+
+def test_labels_that_name_no_class_have_no_accuracy():
+    loader = batches([[1.0, 0.0], [0.0, 1.0]])
+    assert run_epoch(Table([[1.0, -1.0], [1.0, -1.0]]), loader, LOSS).accuracy is None
+
+
+def test_the_labels_one_and_two_are_counted_as_ever():
+    """The bug labels-one-two: both labels count as positive, so all logits above 0 are right."""
+    metrics = run_epoch(Table([1.0, 2.0, -1.0, 1.0]), batches([1.0, 2.0, 1.0, 2.0]), LOSS)
+    assert metrics.accuracy == 3 / 4
+
+
 # fit
 
 
@@ -222,7 +288,6 @@ def fit_anew(loader, seed=0, epochs=2):
 def test_fit_keeps_one_entry_per_epoch(loader):
     _, history = fit_anew(loader, epochs=3)
     assert len(history) == 3
-    assert [len(values) for values in vars(history).values()] == [3] * 6
     assert all(0 <= value <= 1 for value in history.train_accuracy + history.test_accuracy)
     assert all(seconds > 0 for seconds in history.train_seconds + history.test_seconds)
 
@@ -282,12 +347,134 @@ def test_fit_without_an_epoch_is_refused(loader, epochs):
         fit(make_model(), loader, loader, epochs=epochs)
 
 
+def test_a_loader_that_cannot_be_read_is_refused_before_the_first_step(loader):
+    model = make_model()
+    before = parameters_of(model)
+    with pytest.raises(ValueError, match="no batch; it needs at least one"):
+        fit(model, loader, [], epochs=1)
+    with pytest.raises(ValueError, match="no batch; it needs at least one"):
+        fit(model, [], loader, epochs=1)
+    assert_same_parameters(model, before)
+
+
+# fit with pieces of your own
+
+
+def by_hand(model, loader, epochs, optimizer, after_epoch=lambda: None, loss_fn=LOSS):
+    """Train as one writes it down without ``fit``."""
+    for _ in range(epochs):
+        for token_ids, lengths, labels in loader:
+            optimizer.zero_grad()
+            loss_fn(model(token_ids, lengths), labels).backward()
+            optimizer.step()
+        after_epoch()
+    return model
+
+
+def test_an_optimizer_of_your_own_keeps_its_rate(loader):
+    model, twin = make_model(dropout=0), make_model(dropout=0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    fit(model, loader, loader, epochs=2, learning_rate=7.0, optimizer=optimizer)
+    by_hand(twin, loader, 2, torch.optim.SGD(twin.parameters(), lr=0.5))
+    assert_same_parameters(model, twin.state_dict())
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["with its optimizer", "alone"])
+def test_a_scheduler_steps_after_every_epoch(loader, given):
+    def pieces(model):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        return optimizer, StepLR(optimizer, 1, gamma=0.1)
+
+    model, twin = make_model(dropout=0), make_model(dropout=0)
+    optimizer, scheduler = pieces(model)
+    own = {"optimizer": optimizer, "scheduler": scheduler} if given else {"scheduler": scheduler}
+    fit(model, loader, loader, epochs=3, **own)
+    optimizer, scheduler = pieces(twin)
+    by_hand(twin, loader, 3, optimizer, scheduler.step)
+    assert_same_parameters(model, twin.state_dict())
+    assert scheduler.get_last_lr() == own["scheduler"].get_last_lr() == [pytest.approx(5e-4)]
+
+
+def test_a_plateau_is_one_of_the_validation_loss():
+    model, (train, opposite) = Table([0.0, 0.0]), (batches([1.0, 0.0]), batches([0.0, 1.0]))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    plateau = ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
+    history = fit(model, train, opposite, epochs=3, scheduler=plateau)
+    assert history.train_loss[2] < history.train_loss[1] < history.train_loss[0]
+    assert history.test_loss[2] > history.test_loss[1] > history.test_loss[0]
+    assert optimizer.param_groups[0]["lr"] == 0.25
+
+
+def test_a_loss_of_your_own_is_trained_on():
+    model = Table([1.0, 2.0, 3.0])
+    loader = batches([4.0, 5.0, 6.0], size=3)
+    history = fit(model, loader, loader, epochs=50, learning_rate=0.3, loss_fn=nn.MSELoss())
+    assert history.test_loss[-1] < 0.01 * history.test_loss[0]
+    assert history.train_accuracy == history.test_accuracy == [None] * 50
+
+
+@pytest.mark.parametrize("kind", [int, float])
+def test_several_classes_are_learned_by_cross_entropy(kind):
+    labels = [kind(label) for label in (1, 2, 2, 0, 0)]
+    model, loader = Table(CLASSES), batches(labels)
+    expected = functional.cross_entropy(torch.tensor(CLASSES), torch.tensor(labels).long())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    history = fit(model, loader, loader, epochs=1, optimizer=optimizer)
+    assert history.test_loss == [pytest.approx(expected.item())]
+    history = fit(model, loader, loader, epochs=20, learning_rate=1.0)
+    assert history.test_accuracy[-1] == 1
+
+
+def test_whole_numbers_as_labels_of_one_logit_are_taken():
+    history = fit(Table([1.0, -1.0]), *[batches([1, 0])] * 2, epochs=1)
+    assert history.test_accuracy == [1]
+
+
+WRONG_PIECES = {
+    "a scheduler of another optimizer": (
+        lambda model: {
+            "optimizer": torch.optim.SGD(model.parameters()),
+            "scheduler": StepLR(torch.optim.SGD(model.parameters()), 1),
+        },
+        "The scheduler was made for another optimizer; make it for this one",
+    ),
+    "an optimizer of another model": (
+        lambda model: {"optimizer": torch.optim.SGD(copy.deepcopy(model).parameters())},
+        "holds parameters that are not this model's; make a new one",
+    ),
+    "a scheduler of another model": (
+        lambda model: {"scheduler": StepLR(torch.optim.SGD(make_model().parameters()), 1)},
+        "holds parameters that are not this model's; make a new one",
+    ),
+    "a class": (
+        lambda model: {"optimizer": torch.optim.SGD},
+        "optimizer must be a ready-made Optimizer of PyTorch, and is of the type type",
+    ),
+    "a word": (
+        lambda model: {"scheduler": "linear"},
+        "scheduler must be a ready-made LRScheduler of PyTorch, and is of the type str",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_PIECES)
+def test_pieces_that_do_not_go_together_are_refused(loader, case):
+    make_pieces, sentence = WRONG_PIECES[case]
+    model = make_model()
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        fit(model, loader, loader, epochs=1, **make_pieces(model))
+
+
+# Interrupts
+
+
 def test_an_interrupt_leaves_the_finished_epochs_and_a_usable_model(loader, capsys):
     model = make_model().eval()
     before = parameters_of(model)
     stopping = Stopping(loader, KeyboardInterrupt(), after=2, epoch=2)
     history = fit(model, stopping, loader, epochs=5)
-    assert [len(values) for values in vars(history).values()] == [1] * 6
+    assert len(history) == 1
     assert "interrupted after 1 of 5 epochs" in capsys.readouterr().out
     assert not torch.equal(model.output.weight, before["output.weight"])
     assert not model.training and np.isfinite(run_epoch(model, loader, LOSS).loss)
@@ -296,7 +483,7 @@ def test_an_interrupt_leaves_the_finished_epochs_and_a_usable_model(loader, caps
 def test_an_interrupt_in_the_evaluation_leaves_no_half_epoch(loader):
     stopping = Stopping(loader, KeyboardInterrupt(), epoch=2)
     history = fit(make_model(), loader, stopping, epochs=5)
-    assert [len(values) for values in vars(history).values()] == [1] * 6
+    assert len(history) == 1
 
 
 def test_an_interrupt_in_the_first_epoch_gives_an_empty_history(loader):
@@ -319,197 +506,3 @@ def test_a_real_interrupt_signal_ends_training(loader):
 def test_another_error_is_not_swallowed(loader):
     with pytest.raises(RuntimeError, match="broken"):
         fit(make_model(), Stopping(loader, RuntimeError("broken")), loader, epochs=1)
-
-
-# History
-
-
-@pytest.fixture
-def history():
-    history = History()
-    history.add(Metrics(0.71, 0.5), 12.0, Metrics(0.69, 0.625), 3.0)
-    history.add(Metrics(0.5, 0.75), 11.0, Metrics(0.55, 0.6), 2.0)
-    return history
-
-
-def test_add_puts_each_number_in_its_place(history):
-    assert history.train_loss == [0.71, 0.5] and history.train_accuracy == [0.5, 0.75]
-    assert history.test_loss == [0.69, 0.55] and history.test_accuracy == [0.625, 0.6]
-    assert history.train_seconds == [12.0, 11.0] and history.test_seconds == [3.0, 2.0]
-
-
-def test_a_history_as_text(history):
-    first, second = str(history).splitlines()
-    assert first == (
-        "epoch 1:  train loss 0.7100 accuracy 0.500 (12 s)  test loss 0.6900 accuracy 0.625 (3 s)"
-    )
-    assert second.startswith("epoch 2:")
-
-
-def test_save_and_load_give_the_history_back(history, tmp_path):
-    path = tmp_path / "run.json"
-    history.save(path)
-    assert History.load(path) == history
-    assert History.load(str(path)) == history
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "3", "null", '"text"', '{"speed": [1]}', '{"train_loss": 3}',
-     '{"train_loss": [1, 2], "test_loss": [1]}', '{"train_loss": [0.5]}', "\N{PILE OF POO}"],
-)  # fmt: skip
-def test_a_broken_file_is_refused(tmp_path, text):
-    path = tmp_path / "run.json"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"run\.json does not hold a history; delete it"):
-        History.load(path)
-
-
-def test_a_binary_file_is_refused(tmp_path):
-    path = tmp_path / "run.json"
-    path.write_bytes(b"\x80\x81\xff")
-    with pytest.raises(ValueError, match="does not hold a history"):
-        History.load(path)
-
-
-def test_a_file_cut_short_is_refused(history, tmp_path):
-    path = tmp_path / "run.json"
-    history.save(path)
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ValueError, match="does not hold a history"):
-        History.load(path)
-
-
-class FullDisk(io.FileIO):
-    """A file that takes 16 bytes; then the disk is full."""
-
-    def write(self, data):
-        super().write(data[:16])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.fixture
-def full_disk(monkeypatch):
-    monkeypatch.setattr("practicum_utils.support.files.os.fdopen", FullDisk)
-
-
-@pytest.fixture
-def saved(history, tmp_path):
-    path = tmp_path / "run.json"
-    history.save(path)
-    return path
-
-
-def test_a_full_disk_leaves_the_old_file_whole(saved, full_disk):
-    before = saved.read_bytes()
-    with pytest.raises(OSError):
-        History([9.0] * 20).save(saved)
-    assert saved.read_bytes() == before
-    assert list(saved.parent.iterdir()) == [saved]
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()], ids=repr)
-def test_half_a_write_leaves_the_old_file_whole(saved, error):
-    def half(file):
-        file.write(b'{"train_loss"')
-        raise error
-
-    before = saved.read_bytes()
-    with pytest.raises(type(error)):
-        write_whole(saved, half)
-    assert saved.read_bytes() == before
-    assert list(saved.parent.iterdir()) == [saved]
-
-
-# Pictures
-
-
-@pytest.fixture
-def figures():
-    """Draw without a screen; gives a function that returns the figures drawn so far."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    pyplot.close("all")
-    yield lambda: [pyplot.figure(number) for number in pyplot.get_fignums()]
-    pyplot.close("all")
-
-
-NO_SCREEN = pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
-
-
-@NO_SCREEN
-def test_plot_draws_the_numbers_and_prints_the_last(history, figures, capsys):
-    history.plot("my run")
-    (figure,) = figures()
-    lines = [list(line.get_ydata()) for axis in figure.axes for line in axis.get_lines()]
-    assert lines == [[0.71, 0.5], [0.69, 0.55], [0.5, 0.75], [0.625, 0.6]]
-    printed = capsys.readouterr().out
-    assert "train loss 0.5000, test loss 0.5500, test accuracy 0.600 (best 0.625)" in printed
-
-
-def test_an_empty_history_draws_nothing_and_says_so(figures, capsys):
-    History().plot()
-    assert figures() == []
-    assert "history is empty" in capsys.readouterr().out
-
-
-@NO_SCREEN
-def test_compared_histories_are_drawn_over_seconds(history, figures, capsys):
-    compare_histories({"one": history, "other": history})
-    (line, _, level, yardstick) = figures()[0].axes[0].get_lines()
-    assert list(line.get_xdata()) == [12.0, 23.0] and list(line.get_ydata()) == [0.625, 0.6]
-    best = load_yardstick()
-    assert list(level.get_ydata()) == [best.accuracy] * 2
-    assert (yardstick.get_xdata()[0], yardstick.get_ydata()[0]) == (best.seconds, best.accuracy)
-    printed = capsys.readouterr().out
-    assert "one                  test accuracy 0.600 after 23 s" in printed
-    assert f"{best.name} test accuracy 0.915 after {best.seconds:.0f} s" in printed
-
-
-@NO_SCREEN
-def test_more_runs_than_looks_are_all_drawn(history, figures):
-    compare_histories({f"run {number}": history for number in range(9)})
-    assert len(figures()[0].axes[0].get_lines()) == 9 + 2
-
-
-def test_the_yardstick_is_above_the_reference_runs_and_quick(home):
-    best = load_yardstick()
-    assert 0.91 < best.accuracy < 0.93 and best.seconds < 30
-    assert best.accuracy > recall("attention_rnn").test_accuracy[-1]
-
-
-# Seeds, devices, sizes
-
-
-def test_set_seed_fixes_all_three_generators():
-    def draw():
-        set_seed(7)
-        return random.random(), float(np.random.rand()), float(torch.rand(()))
-
-    assert draw() == draw()
-
-
-def test_the_picked_device_can_be_used():
-    assert torch.ones(2, device=pick_device()).sum().item() == 2
-
-
-@pytest.mark.parametrize(("value", "fast"), [("1", True), ("0", False), ("", False)])
-def test_fast_follows_the_environment(monkeypatch, value, fast):
-    monkeypatch.setenv("PRACTICUM_FAST", value)
-    assert is_fast() is fast
-
-
-def test_without_the_variable_the_full_size_is_taken(monkeypatch, capsys):
-    monkeypatch.delenv("PRACTICUM_FAST")
-    assert full_or_fast(20_000, 100) == 20_000 and full_or_fast(None, 100) is None
-    assert capsys.readouterr().out == ""
-
-
-def test_the_fast_size_is_said(monkeypatch, capsys):
-    monkeypatch.setenv("PRACTICUM_FAST", "1")
-    assert full_or_fast(20_000, 1_000) == full_or_fast(None, 1_000) == 1_000
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == "PRACTICUM_FAST=1: 1,000 here instead of 20,000"
-    assert second == "PRACTICUM_FAST=1: 1,000 here instead of all"
