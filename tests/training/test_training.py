@@ -403,7 +403,7 @@ def test_a_plateau_is_one_of_the_validation_loss():
     history = fit(model, train, opposite, epochs=3, scheduler=plateau)
     assert history.train_loss[2] < history.train_loss[1] < history.train_loss[0]
     assert history.test_loss[2] > history.test_loss[1] > history.test_loss[0]
-    assert optimizer.param_groups[0]["lr"] == 0.25
+    assert plateau.best == history.test_loss[0] and optimizer.param_groups[0]["lr"] == 0.25
 
 
 def test_a_loss_of_your_own_is_trained_on():
