@@ -1,10 +1,11 @@
 """The bugs of the course: what each looks like and teaches, and how one is planted."""
 
-from practicum_utils.bugs.catalogue import CATALOGUE, FAMILIES, PLANTED, Bug
+from practicum_utils.bugs.catalogue import CATALOGUE, FAMILIES, PLANTED, Bug, Family
 
 __all__ = [
     "CATALOGUE",
     "FAMILIES",
     "PLANTED",
     "Bug",
+    "Family",
 ]

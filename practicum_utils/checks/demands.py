@@ -5,16 +5,14 @@ a sentence that says where and with which input; ``undisturbed`` keeps random nu
 and printed lines of the learner's session as they were.
 """
 
-import random
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 
-from practicum_utils.support.environment import pick_device, set_seed
+from practicum_utils.support.environment import keep_random_numbers, set_seed
 from practicum_utils.support.errors import in_one_line
 
 LARGEST_SHOWN = 10  # numbers of a tensor that a message prints
@@ -196,24 +194,18 @@ def undisturbed() -> Iterator[None]:
     """Run a check on seeded random numbers, with gradients, in silence; leave no trace of it."""
     from IPython.utils.capture import capture_output  # it swallows a notebook's displays as well
 
-    kind = pick_device().type
-    cards = list(range(torch.cuda.device_count())) if kind == "cuda" else []
-    states = random.getstate(), np.random.get_state()
-    metal = torch.mps.get_rng_state() if kind == "mps" else None
+    put_back = keep_random_numbers()
     grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     short = torch.backends.cudnn.allow_tf32
     try:
-        with torch.random.fork_rng(devices=cards), capture_output():
+        with capture_output():
             torch.set_grad_enabled(True)
             torch.set_default_dtype(torch.float32)
             torch.backends.cudnn.allow_tf32 = False  # a GPU's short cuts blur equal results
             set_seed(0)
             yield
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        if metal is not None:
-            torch.mps.set_rng_state(metal)
+        put_back()
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
         torch.backends.cudnn.allow_tf32 = short

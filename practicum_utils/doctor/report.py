@@ -7,8 +7,7 @@ escaped, readable with all styles removed. The level stands in words beside its 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from practicum_utils.bugs import CATALOGUE
-from practicum_utils.bugs.remedies import REMEDIES
+from practicum_utils.bugs import CATALOGUE, FAMILIES, Bug, Family
 from practicum_utils.support.html import clean_word, escape
 
 LEVELS = ("error", "warning", "info")
@@ -30,7 +29,7 @@ class Finding:
     level: "error" (this is broken), "warning" (look at it), "info" (worth knowing).
     evidence: what was measured, with its number and the threshold.
     exact: False where ``bug_id`` is the family's name or only the likeliest member of it.
-    family, cause, fix, cannot_tell: filled in from the table of remedies unless given.
+    family, cause, fix, cannot_tell: filled in from the catalogue unless given.
     """
 
     bug_id: str
@@ -45,15 +44,18 @@ class Finding:
     def __post_init__(self):
         if self.level not in LEVELS:
             raise ValueError(f"level is {self.level!r}; choose one of {', '.join(LEVELS)}.")
-        remedy = REMEDIES[self.bug_id]
-        for name in ("family", "cause", "fix", "cannot_tell"):
-            object.__setattr__(self, name, getattr(self, name) or getattr(remedy, name))
+        same = {name: name for name in ("family", "cause", "cannot_tell")}
+        for name, source in (same | {"fix": "remedy"}).items():
+            object.__setattr__(self, name, getattr(self, name) or getattr(self._entry, source))
+
+    @property
+    def _entry(self) -> Bug | Family:
+        return CATALOGUE.get(self.bug_id) or FAMILIES[self.bug_id]
 
     @property
     def title(self) -> str:
         """The bug's name in words."""
-        bug = CATALOGUE.get(self.bug_id)
-        return bug.title if bug else REMEDIES[self.bug_id].title
+        return self._entry.title
 
     def lines(self) -> list[tuple[str, str]]:
         """(name, sentence) of each part that has something to say."""
@@ -116,9 +118,6 @@ class Report:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self.html()}
-
-    def _repr_html_(self) -> str:
-        return self.html()
 
     def html(self) -> str:
         """The report as HTML: the sentence, a box for each finding, and what was checked."""

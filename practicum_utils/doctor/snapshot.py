@@ -16,6 +16,8 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from practicum_utils.support.environment import keep_random_numbers
+
 DEEPEST = 5  # how far a loader's parts are followed
 MOST = 64  # members of one collection that are looked at
 
@@ -39,7 +41,7 @@ class Snapshot:
             self._undo.extend(map(_keep_attributes, schedules_of(one)))
         for part in others:
             self._undo.extend(_keep_loader(part))
-        self._undo.append(_keep_random_numbers())
+        self._undo.append(keep_random_numbers())
 
     def restore(self) -> None:
         """Put everything back, in place."""
@@ -146,20 +148,6 @@ def schedules_of(optimizer) -> list[LRScheduler]:
     """The learning-rate schedules of this optimizer; nothing but the heap knows them."""
     found = [thing for thing in gc.get_objects() if issubclass(type(thing), LRScheduler)]
     return [schedule for schedule in found if getattr(schedule, "optimizer", None) is optimizer]
-
-
-def _keep_random_numbers():
-    python, numbers, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-
-    def undo():
-        random.setstate(python)
-        np.random.set_state(numbers)
-        torch.set_rng_state(cpu)
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
-
-    return undo
 
 
 def _keep_loader(loader) -> list:

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
@@ -91,3 +91,26 @@ def mode(model: nn.Module, training: bool) -> Iterator[None]:
 def evaluating(model: nn.Module) -> AbstractContextManager[None]:
     """Switch dropout off for a while; every part of the model returns to the mode it was in."""
     return mode(model, False)
+
+
+def keep_random_numbers() -> Callable[[], None]:
+    """Note where the random numbers of Python, NumPy and PyTorch, on every device, stand.
+
+    Returns a function that puts them back there, as often as it is called.
+    """
+    # (put back, state) of each; asking CUDA starts it, or what is seeded now would reach it later.
+    states = [
+        (random.setstate, random.getstate()),
+        (np.random.set_state, np.random.get_state()),
+        (torch.set_rng_state, torch.get_rng_state()),
+    ]
+    if torch.cuda.is_available():
+        states.append((torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
+    if torch.backends.mps.is_available():
+        states.append((torch.mps.set_rng_state, torch.mps.get_rng_state()))
+
+    def put_back() -> None:
+        for put, state in states:
+            put(state)
+
+    return put_back

@@ -1,4 +1,4 @@
-"""The zoo is what it says: its correct programs learn, and every planted bug makes a difference."""
+"""The programs are what they say: correct ones learn, and every planted bug makes a difference."""
 
 from functools import cache
 
@@ -98,7 +98,8 @@ def run(column, bug=None):
 
 def test_every_bug_is_planted_somewhere_or_says_why_not():
     assert {bug for bug, _ in CELLS} == set(CATALOGUE) - NOT_PLANTED
-    assert not [bug for bug in NOT_PLANTED if CATALOGUE[bug].detectable]
+    assert {"leaked-test-reviews", "special-tokens-kept"} <= NOT_PLANTED
+    assert not {"wrong-end-kept", "no-score-scale"} & NOT_PLANTED  # they cannot be seen, but run
     assert len(CELLS) > 200
 
 

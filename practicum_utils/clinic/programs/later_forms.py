@@ -24,7 +24,7 @@ form = partial(enter, forms=LATER_FORMS)
 
 
 class Small(AttentionRNN):
-    """``AttentionRNN`` at the zoo's size."""
+    """``AttentionRNN`` at the programs' size."""
 
     def __init__(self):
         super().__init__(VOCAB_SIZE, D, D, dropout=0.2)
@@ -86,7 +86,7 @@ class ProbabilitiesOfAttention(Small):
 
 
 class SmallTransformer(TransformerClassifier):
-    """``TransformerClassifier`` at the zoo's size; ``share`` divides the sum of its vectors."""
+    """``TransformerClassifier`` at the programs' size; ``share`` divides the sum of its vectors."""
 
     def __init__(self):
         super().__init__(VOCAB_SIZE, D, num_heads=2, inner_size=2 * D, dropout=0.2)

@@ -3,11 +3,11 @@
 Each is a context manager; outside its block nothing has changed.
 """
 
-import itertools
-import linecache
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import FrameType
 from unittest import mock
 
 import torch
@@ -15,68 +15,76 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-DROPOUTS = nn.modules.dropout._DropoutNd
+# The functions that are on where nobody says ``training=``; alpha_dropout and its kin are off.
+ON_BY_DEFAULT = (
+    functional.dropout, functional.dropout1d, functional.dropout2d, functional.dropout3d,
+)  # fmt: skip
+KERNELS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
+UNSAID = object()  # training=, where nobody said it; as true as the default
 
 
-class _Kernels:
-    """Stands in for the table from which ``functional.dropout`` takes its kernel."""
+@contextmanager
+def _kernels_replaced(kernel: Callable) -> Iterator[None]:
+    """All dropout of ``functional`` calls kernel(plain, x, p, training), not the plain one."""
+    plain = functional._VF
 
-    def __init__(self, plain, dropout: Callable):
-        self._plain, self.dropout, self.dropout_ = plain, dropout, dropout
+    class Kernels:
+        def __getattr__(self, name: str):
+            found = getattr(plain, name)
+            return partial(kernel, found) if name.removesuffix("_") in KERNELS else found
 
-    def __getattr__(self, name: str):
-        return getattr(self._plain, name)
+    with mock.patch.object(functional, "_VF", Kernels()):
+        yield
 
 
 @contextmanager
 def watching_dropout(note: Callable[[str], None]) -> Iterator[None]:
     """Call ``note`` for every dropout that is on: "default", "asked", "layer" or "attention".
 
-    "default": ``dropout(x)`` without a word about training, whose default is to be on.
+    "default": ``dropout(x)`` without a word about training, whose default is to be on. The defaults
+    stand in the functions themselves, so that it counts for those imported by name as well.
     """
-    plain, attend = functional._VF, functional.scaled_dot_product_attention
+    attend = functional.scaled_dot_product_attention
 
-    def dropout(x, p, train):
-        if train and p > 0:
-            note(_who_asked(sys._getframe(2)))
-        return plain.dropout(x, p, train)
+    def kernel(plain, x, p, training):
+        if training and p > 0:
+            note(_who_asked(sys._getframe(2), training))
+        return plain(x, p, bool(training))
 
     def attention(q, k, v, attn_mask=None, dropout_p=0.0, *args, **kwargs):
         if dropout_p > 0:
             note("attention")
         return attend(q, k, v, attn_mask, dropout_p, *args, **kwargs)
 
-    with mock.patch.multiple(
-        functional, _VF=_Kernels(plain, dropout), scaled_dot_product_attention=attention
-    ):
+    with ExitStack() as stack:
+        for function in ON_BY_DEFAULT:
+            p, _, inplace = function.__defaults__
+            unsaid = mock.patch.object(function, "__defaults__", (p, UNSAID, inplace))
+            stack.enter_context(unsaid)
+        stack.enter_context(_kernels_replaced(kernel))
+        patch = mock.patch.object(functional, "scaled_dot_product_attention", attention)
+        stack.enter_context(patch)
         yield
 
 
-def _who_asked(frame) -> str:
-    """Who called ``functional.dropout``: a layer, or a line that does or does not say training."""
-    if isinstance(frame.f_locals.get("self"), DROPOUTS):
+def _who_asked(caller: FrameType, training: object) -> str:
+    """Who called a dropout function: a layer of PyTorch, or code that says training or does not."""
+    if caller.f_globals.get("__name__", "").startswith("torch.nn."):
         return "layer"
-    lines = [linecache.getline(frame.f_code.co_filename, frame.f_lineno + k) for k in range(3)]
-    text = "".join(lines).partition("dropout(")[2]
-    if not text:
-        return "asked"
-    opened = itertools.accumulate(((s == "(") - (s == ")") for s in text), initial=1)
-    arguments = "".join(s for s, depth in zip(text, opened, strict=False) if depth > 0)
-    return "asked" if "train" in arguments or "True" in arguments else "default"
+    return "default" if training is UNSAID else "asked"
 
 
 @contextmanager
 def without_dropout() -> Iterator[None]:
     """No dropout, whatever the mode: the same question gets the same answer."""
-    plain, attend = functional._VF, functional.scaled_dot_product_attention
+    attend = functional.scaled_dot_product_attention
 
     def attention(q, k, v, attn_mask=None, dropout_p=0.0, *args, **kwargs):
         return attend(q, k, v, attn_mask, 0.0, *args, **kwargs)
 
-    with mock.patch.multiple(
-        functional,
-        _VF=_Kernels(plain, lambda x, p, train: x),
-        scaled_dot_product_attention=attention,
+    with (
+        _kernels_replaced(lambda plain, x, p, training: x),
+        mock.patch.object(functional, "scaled_dot_product_attention", attention),
     ):
         yield
 

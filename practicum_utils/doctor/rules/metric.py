@@ -10,6 +10,9 @@ from practicum_utils.doctor.measure.losses import hard, loss_value, model_logits
 from practicum_utils.doctor.report import Finding
 from practicum_utils.doctor.snapshot import Snapshot
 
+UNEVEN = (8, 8, 3)  # rows of the batches
+DRAWS = 200  # how often answers are drawn until no two ways of counting agree
+
 
 def check_metric(case: Case, snapshot: Snapshot) -> Finding | None:
     """Recount loss and accuracy of an evaluation on uneven batches with known answers."""
@@ -23,7 +26,7 @@ def check_metric(case: Case, snapshot: Snapshot) -> Finding | None:
     if log.error is not None or said is None or len(log.outputs) != len(batches):
         return None
     given = [out.cpu() for out in log.outputs]  # a table keeps its own logits, not the known ones
-    expected = _ways_to_count(given, labels, _threshold(case, answers[0]))
+    expected = _ways_to_count(given, labels, _threshold(case))
     right = expected.pop("right")
     if _close(said, right):
         return None
@@ -67,9 +70,8 @@ def _known_answers(case: Case):
     logits, rows = model_logits(case)
     if logits is None or rows.labels is None or hard(rows.labels) is None:
         return None
-    sizes = [size for size in (8, 8, 3) if size]
     batches, labels = [], []
-    for i, size in enumerate(sizes):
+    for i, size in enumerate(UNEVEN):
         place = i % len(case.batches)
         batch = few_rows(case.batches[place], case.rows[place], size)
         batches.append(batch)
@@ -80,39 +82,31 @@ def _known_answers(case: Case):
         labels.append(found.reshape(-1).cpu())
     if len({len(part) for part in labels}) < 2:
         return None
-    for seed in range(200):
-        answers = _drawn(labels, logits, seed, case)
-        ways = list(_ways_to_count(answers, labels, _threshold(case, answers[0])).values())
+    threshold = _threshold(case)
+    for seed in range(DRAWS):
+        answers = _drawn(labels, logits.shape[1:], threshold, seed)
+        ways = list(_ways_to_count(answers, labels, threshold).values())
         if all(abs(a - b) > 0.02 for i, a in enumerate(ways) for b in ways[:i]):
             return batches, answers, labels
     return None
 
 
-def _drawn(labels, logits, seed: int, case: Case) -> list[torch.Tensor]:
+def _drawn(labels, shape: tuple[int, ...], threshold: float, seed: int) -> list[torch.Tensor]:
+    """Random answers for each batch: logits where the threshold is 0, else probabilities."""
     draw = torch.Generator().manual_seed(seed)
-    shape = logits.shape[1:]
-    scale = 1.0 if _takes_logits(case, logits) else None
-    answers = []
-    for part in labels:
-        noise = torch.randn(len(part), *shape, generator=draw)
-        answers.append(noise * scale if scale else noise.sigmoid().clamp(0.02, 0.98))
-    return answers
+    noise = [torch.randn(len(part), *shape, generator=draw) for part in labels]
+    return noise if threshold == 0 else [part.sigmoid().clamp(0.02, 0.98) for part in noise]
 
 
-def _takes_logits(case: Case, logits) -> bool:
-    """Does the loss want answers outside 0 to 1?"""
+def _threshold(case: Case) -> float:
+    """Above which number an answer is positive: 0.5 where the loss takes probabilities, else 0."""
+    logits, rows = model_logits(case)
     if logits.numel() != len(logits):
-        return True
-    _, rows = model_logits(case)
-    labels = hard(rows.labels)
-    far = loss_value(case, torch.full_like(logits, 3.0), torch.ones_like(labels))
-    near = loss_value(case, torch.full_like(logits, 0.999), torch.ones_like(labels))
-    return far is not None and near is not None and abs(far) < abs(near)
-
-
-def _threshold(case: Case, answers) -> float:
-    logits, _ = model_logits(case)
-    return 0.0 if _takes_logits(case, logits) else 0.5
+        return 0.0
+    positive = torch.ones_like(hard(rows.labels))
+    far, near = (loss_value(case, torch.full_like(logits, x), positive) for x in (3.0, 0.999))
+    takes_logits = far is not None and near is not None and abs(far) < abs(near)
+    return 0.0 if takes_logits else 0.5
 
 
 def _ways_to_count(answers, labels, threshold: float) -> dict[str, float]:

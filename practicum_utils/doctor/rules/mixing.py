@@ -23,7 +23,7 @@ def check_mixing(probe: Probe) -> Finding | None:
         f"a row's answer moves when only other rows change: {parts} standard deviations "
         f"(threshold {probe.tolerance})"
     )
-    name, why = _name_mixing(probe, words, lengths, places)
+    name, why = _name_mixing(probe, words, lengths)
     if name is None:
         return Finding("batch-mixing", "error", evidence, exact=False)
     return Finding(name, "error", f"{evidence}; {why}")
@@ -64,7 +64,7 @@ def _changed_by_other_places(probe: Probe) -> float:
     return float(probe.change(answer, probe.base[order]).max())
 
 
-def _name_mixing(probe: Probe, words: float, lengths: float, places: float):
+def _name_mixing(probe: Probe, words: float, lengths: float):
     """(bug id, what shows it) from what happened inside the forward pass; (None, "") if unclear."""
     tolerance, trace = probe.tolerance, probe.trace
     B, T = probe.real.shape

@@ -1,6 +1,7 @@
 """A verdict about the size of the steps, from a few trial steps that are undone."""
 
 import math
+from typing import NamedTuple
 
 import torch
 
@@ -48,7 +49,7 @@ def check_step_size(case: Case, snapshot: Snapshot) -> Finding | None:
 def _too_small(case: Case, rows, losses, evidence: str, snapshot) -> Finding | None:
     own, fall = losses[0] - losses[-1], 0.0
     for best in (10, 100, 1_000, 10_000, 100_000):
-        trial = _trial(case, rows, best, snapshot)[0]
+        trial = _trial(case, rows, best, snapshot).losses
         fall = losses[0] - min(trial) if all(map(math.isfinite, trial)) else 0.0
         if fall >= max(0.02, 5 * own) or fall >= max(0.002, 50 * own):
             break
@@ -78,7 +79,7 @@ def _too_large(case: Case, rows, losses, jumps: bool, evidence: str, snapshot) -
     jumps = jumps and worst > 1.3 * losses[0]
     if finite and not jumps and worst <= 2 * losses[0] + 0.5:
         return None
-    trials = [_trial(case, rows, m, snapshot)[0] for m in (0.1, 0.01, 0.001)]
+    trials = [_trial(case, rows, m, snapshot).losses for m in (0.1, 0.01, 0.001)]
     calm = [t for t in trials if all(map(math.isfinite, t)) and max(t) < 1.5 * t[0] + 0.1]
     if not calm:
         return None
@@ -96,8 +97,17 @@ def _rates(optimizer) -> list[float]:
     return [float(g.get("initial_lr", g["lr"]) if begins else g["lr"]) for g in groups]
 
 
-def _trial(case: Case, rows, times: float, snapshot: Snapshot):
-    """(losses, median step / weight, median step, adaptive) of some steps on one batch."""
+class Trial(NamedTuple):
+    """Some steps on one batch: ratio the median step / weight, size the median step."""
+
+    losses: list[float]
+    ratio: float
+    size: float
+    adaptive: bool
+
+
+def _trial(case: Case, rows, times: float, snapshot: Snapshot) -> Trial:
+    """Take steps with so many times the learning rate, and undo them."""
     snapshot.restore()
     groups = zip(case.optimizer.param_groups, _rates(case.optimizer), strict=True)
     for group, rate in groups:
@@ -121,7 +131,7 @@ def _trial(case: Case, rows, times: float, snapshot: Snapshot):
     adaptive = any("exp_avg_sq" in entry or "square_avg" in entry or "sum" in entry
                    for entry in case.optimizer.state.values())  # fmt: skip
     snapshot.restore()
-    return losses, ratio, size, adaptive
+    return Trial(losses, ratio, size, adaptive)
 
 
 def _median_step(parameters, before) -> tuple[float, float]:
