@@ -16,7 +16,7 @@ from practicum_utils.checks.demands import (
     not_begun,
     undisturbed,
 )
-from practicum_utils.checks.exercises import Exercise, exercise, exercises
+from practicum_utils.checks.exercises import Exercise, exercise, exercises, find
 
 __all__ = ["CheckError", "Exercise", "check", "exercise", "exercises"]
 
@@ -30,10 +30,9 @@ def check(exercise: str, solution: Callable) -> None:
     Random numbers, gradient mode and the output of the running session are left as they were.
     """
     number = str(exercise) if isinstance(exercise, str | float) else describe(exercise)
-    known = exercises()
-    if number not in known:
-        raise CheckError(f"there is no exercise {number!r}; there are {', '.join(known)}.")
-    found = known[number]
+    found = find(number)
+    if not found:
+        raise CheckError(f"there is no exercise {number!r}; there are {', '.join(exercises())}.")
     title = f"exercise {number}, {found.name}"
     try:
         _demand_kind(found, solution)
@@ -62,10 +61,11 @@ def _demand_kind(found: Exercise, solution) -> None:
     kind = "class" if found.is_class else "function"
     itself = f'`check("{found.number}", {found.name})`, with nothing in brackets after the name'
     own_name = getattr(solution, "__name__", "")
-    for other in exercises().values():
+    if own_name != found.name:  # whose it is then, the checks of all lessons know
+        others = {other.name: other.number for other in exercises().values()}
         demand(
-            other.name != own_name or other is found,
-            f"it got {own_name}, which is exercise {other.number}.",
+            own_name not in others,
+            f"it got {own_name}, which is exercise {others.get(own_name)}.",
         )
     is_class = inspect.isclass(solution)
     demand(

@@ -20,10 +20,14 @@ INSIDE = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python3|[/\\]prac
 
 # What the commonest messages of PyTorch and Python mean, in a lesson's words.
 MEANINGS = (
-    (r"shapes cannot be multiplied",
-     "a linear layer gets another number of inputs than it was made for; print the shapes"),
-    (r"input\.size\(-1\) must be equal to input_size",
-     "the LSTM gets vectors of another size than it was made for"),
+    (
+        r"shapes cannot be multiplied",
+        "a linear layer gets another number of inputs than it was made for; print the shapes",
+    ),
+    (
+        r"input\.size\(-1\) must be equal to input_size",
+        "the LSTM gets vectors of another size than it was made for",
+    ),
     (r"before Module\.__init__\(\) call", "`super().__init__()` has to come first"),
     (r"index out of range in self", "the embedding has too few rows for the ids of the vocabulary"),
     (r"out of (bounds|range)", "a place was asked for that does not exist; off by one?"),
@@ -33,11 +37,15 @@ MEANINGS = (
     (r"does not require grad", "no record for gradients: no_grad, or a path that is cut"),
     (r"'NoneType' object has no attribute", "something is None where an object was expected"),
     (r"must match the (existing )?size|not broadcastable|must match", "two shapes do not fit"),
-    (r"unexpected keyword argument|positional argument",
-     "its arguments are not those of the exercise"),
-    (r"can't convert|cannot convert|numpy\(\) on Tensor that requires grad",
-     "a tensor left PyTorch here, and no gradient can follow it"),
-)  # fmt: skip
+    (
+        r"unexpected keyword argument|positional argument",
+        "its arguments are not those of the exercise",
+    ),
+    (
+        r"can't convert|cannot convert|numpy\(\) on Tensor that requires grad",
+        "a tensor left PyTorch here, and no gradient can follow it",
+    ),
+)
 
 
 class CheckError(AssertionError):

@@ -10,18 +10,27 @@ from practicum_utils.data import Vocabulary, tokenize
 SENTENCES = (
     ("a good film", ["a", "good", "film"], "every word is a token of its own"),
     ("A Good FILM", ["a", "good", "film"], "tokens are in lower case"),
-    ("good<br />film", ["good", "film"],
-     "`<br />` separates two words and leaves nothing of itself behind"),
+    (
+        "good<br />film",
+        ["good", "film"],
+        "`<br />` separates two words and leaves nothing of itself behind",
+    ),
     ("I don't know", ["i", "don't", "know"], "a contraction stays whole"),
     ("good! bad?", ["good", "!", "bad", "?"], "`!` and `?` are tokens of their own"),
-    ("good, bad. (so; so)", ["good", "bad", "so", "so"],
-     "commas, full stops, brackets and the like are dropped"),
+    (
+        "good, bad. (so; so)",
+        ["good", "bad", "so", "so"],
+        "commas, full stops, brackets and the like are dropped",
+    ),
     ("8 of 10", ["8", "of", "10"], "digits are kept, as letters are"),
     ("  good   film ", ["good", "film"], "spaces, however many, make no tokens"),
     ("", [], "an empty text has no tokens"),
-    ("I don't like it!<br />Why?", ["i", "don't", "like", "it", "!", "why", "?"],
-     "the example of the exercise"),
-)  # fmt: skip
+    (
+        "I don't like it!<br />Why?",
+        ["i", "don't", "like", "it", "!", "why", "?"],
+        "the example of the exercise",
+    ),
+)
 WORDS = ["the", "film", "good", "bad", "was", "a"]
 UNKNOWN = "flute"
 
@@ -108,8 +117,10 @@ def check_dataset(cls) -> None:
     dataset = call(cls, reviews, vocab, max_length=LONGEST, given=given)
     size = call(len, dataset, given="nothing")
     demand(size == len(TEXTS), f"{len(TEXTS)} reviews make a dataset of length {size}.")
-    items = [demand_pair(call(lambda i=i: dataset[i], given=f"the index {i}"), f"dataset[{i}]")
-             for i in range(len(TEXTS))]  # fmt: skip
+    items = [
+        demand_pair(call(lambda i=i: dataset[i], given=f"the index {i}"), f"dataset[{i}]")
+        for i in range(len(TEXTS))
+    ]
     for index, (token_ids, _) in enumerate(items):
         _check_token_ids(token_ids, vocab, index)
     _check_labels([label for _, label in items])
@@ -129,9 +140,11 @@ def _check_token_ids(got, vocab: Vocabulary, index: int) -> None:
         (full, "long reviews have to be cut"),
         (full[:LONGEST], "the first tokens were kept instead of the last ones"),
         (full[-LONGEST:][::-1], "the order of the words is reversed"),
-        (vocab.encode(TEXTS[index].split())[-LONGEST:],
-         "capitals or commas are still there: was the text split without `tokenize`?"),
-    )  # fmt: skip
+        (
+            vocab.encode(TEXTS[index].split())[-LONGEST:],
+            "capitals or commas are still there: was the text split without `tokenize`?",
+        ),
+    )
     for wrong, sentence in mistakes:
         demand(ids == wanted or ids != wrong, f"{sentence}; {seen}.")
     demand(len(ids) <= len(wanted), f"a review is longer than it should be, padded?; {seen}.")

@@ -78,10 +78,9 @@ class Recorder(nn.Module):
     def forward(self, token_ids, lengths):
         logits = self.table(token_ids[:, 0]).squeeze(1)
         self.events.append("forward")
-        self.calls.append({
-            "training": self.training, "gradients": torch.is_grad_enabled(),
-            "ids": token_ids[:, 0].detach(), "logits": logits.detach().cpu(),
-        })  # fmt: skip
+        made = {"training": self.training, "gradients": torch.is_grad_enabled()}
+        made |= {"ids": token_ids[:, 0].detach(), "logits": logits.detach().cpu()}
+        self.calls.append(made)
         return logits
 
 
@@ -128,9 +127,8 @@ def _run(run_epoch, recorder: Recorder, optimizer, work: str):
     loss_fn = nn.BCEWithLogitsLoss()
     given = f"a model, a loader of batches of {SIZES} reviews, BCEWithLogitsLoss and "
     given += "no optimizer" if optimizer is None else "an optimizer"
-    arguments = (recorder, _loader(), loss_fn) if optimizer is None else (
-        recorder, _loader(), loss_fn, optimizer)  # fmt: skip
-    metrics = call(run_epoch, *arguments, given=given)
+    optional = () if optimizer is None else (optimizer,)
+    metrics = call(run_epoch, recorder, _loader(), loss_fn, *optional, given=given)
     if not torch.is_grad_enabled():
         torch.set_grad_enabled(True)
         raise CheckError(
@@ -200,8 +198,7 @@ def _check_steps(events: list[str], steps: Steps) -> None:
         count == len(SIZES),
         f"`step` was called {count} times for {len(SIZES)} batches; once per batch is wanted.",
     )
-    after_forward = [later for event, later in pairwise(events)
-                     if event == "forward"]  # fmt: skip
+    after_forward = [later for event, later in pairwise(events) if event == "forward"]
     demand(
         after_forward[0] != "step",
         "`step` came before `backward`, so it used the gradient of the batch before.",
@@ -217,9 +214,9 @@ def _check_steps(events: list[str], steps: Steps) -> None:
         total = total + wanted
         if not same(found, wanted, 1e-5):
             times = f"{found.norm() / wanted.norm():.2f} times the size of its own"
-            heap = same(found, total, 1e-5)
-            reason = "it still carries those of the batches before, which nobody cleared" if heap \
-                else "it is not the gradient of the mean loss of its own batch alone"  # fmt: skip
+            reason = "it is not the gradient of the mean loss of its own batch alone"
+            if same(found, total, 1e-5):
+                reason = "it still carries those of the batches before, which nobody cleared"
             raise CheckError(f"the gradient at step {number} is {times}: {reason}.")
 
 
@@ -234,23 +231,28 @@ def _check_metrics(metrics, calls: list[dict], work: str) -> None:
     )
     demand(not swapped, f"loss and accuracy have changed places: {seen}.")
     wrong = _wrong_means(losses) | {
-        "logits and labels have changed places in the loss":
-            _mean(_per_batch(batches, lambda logits, labels: bce(labels, logits))),
-        "the logits went through a sigmoid before the loss, which has one of its own":
-            _mean(_per_batch(batches, lambda logits, labels: bce(logits.sigmoid(), labels))),
-    }  # fmt: skip
+        "logits and labels have changed places in the loss": (
+            _mean(_per_batch(batches, lambda logits, labels: bce(labels, logits)))
+        ),
+        "the logits went through a sigmoid before the loss, which has one of its own": (
+            _mean(_per_batch(batches, lambda logits, labels: bce(logits.sigmoid(), labels)))
+        ),
+    }
     _name(got[0], loss, seen, "loss", wrong)
     wrong = _wrong_means(hits) | {
-        "a logit above 0 means positive, but some between 0 and 0.5 were taken for negative":
-            _mean(_per_batch(batches, lambda logits, labels: _share_of_hits(logits - 0.5, labels))),
-        "logits were rounded and compared with labels":
-            _mean(_per_batch(batches, lambda x, labels: (x.round() == labels).float().mean())),
-        "it is the share of positive answers, right or wrong":
-            _mean(_per_batch(batches, lambda logits, labels: (logits > 0).float().mean())),
+        "a logit above 0 means positive, but some between 0 and 0.5 were taken for negative": (
+            _mean(_per_batch(batches, lambda logits, labels: _share_of_hits(logits - 0.5, labels)))
+        ),
+        "logits were rounded and compared with labels": (
+            _mean(_per_batch(batches, lambda x, labels: (x.round() == labels).float().mean()))
+        ),
+        "it is the share of positive answers, right or wrong": (
+            _mean(_per_batch(batches, lambda logits, labels: (logits > 0).float().mean()))
+        ),
         "every review was taken for positive": _mean(_per_batch(batches, lambda _, y: y.mean())),
         "it is in per cent; a share from 0 to 1 is wanted": 100 * accuracy,
         "it is the share of wrong answers": 1 - accuracy,
-    }  # fmt: skip
+    }
     _name(got[1], accuracy, seen, "accuracy", wrong)
 
 
@@ -277,9 +279,10 @@ def _wrong_means(means: list[float]) -> dict[str, float]:
         "the sum over the batches was divided by the number of reviews": sum(means) / sum(SIZES),
         "the sum over the batches was not divided": sum(means),
         "it is that of the last batch alone": means[-1],
-        "the sum over the reviews was divided by the number of batches":
-            right * sum(SIZES) / len(SIZES),
-    }  # fmt: skip
+        "the sum over the reviews was divided by the number of batches": (
+            right * sum(SIZES) / len(SIZES)
+        ),
+    }
 
 
 def _name(got: float, wanted: float, seen: str, what: str, mistakes: dict[str, float]) -> None:

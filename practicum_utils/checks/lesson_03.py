@@ -25,27 +25,28 @@ def _wrong_places(states: torch.Tensor, lengths: torch.Tensor) -> dict[str, torc
     rows = torch.arange(B, device=states.device)
     real = (torch.arange(T, device=states.device) < lengths.unsqueeze(1)).unsqueeze(2)
     return {
-        "this is the state at the right edge of the table, which for a short review is padding":
-            states[:, -1],
-        "this is one place too far, off by one; places are counted from 0":
-            states[rows, lengths.clamp(max=T - 1)],
+        "this is the state at the right edge of the table, which for a short review is padding": (
+            states[:, -1]
+        ),
+        "this is one place too far, off by one; places are counted from 0": (
+            states[rows, lengths.clamp(max=T - 1)]
+        ),
         "this is one place too early, off by one": states[rows, lengths - 2],
-        "this place is counted from the right edge of the table, not from its left": states[
-            rows, -lengths
-        ],
-        "every row was read at the place where the longest one ends": states[
-            :, lengths.max() - 1
-        ],
+        "this place is counted from the right edge of the table, not from its left": (
+            states[rows, -lengths]
+        ),
+        "every row was read at the place where the longest one ends": states[:, lengths.max() - 1],
         "this is the first state of each row, not its last real one": states[:, 0],
-        "every row was asked for all the places; each row wants its own place only":
-            states[:, lengths - 1],
-        "this is the mean of the real states, not the last one":
-            (states * real).sum(1) / lengths.unsqueeze(1),
+        "every row was asked for all the places; each row wants its own place only": (
+            states[:, lengths - 1]
+        ),
+        "this is the mean of the real states, not the last one": (
+            (states * real).sum(1) / lengths.unsqueeze(1)
+        ),
         "this is the mean over all the states, not the last one": states.mean(1),
         "this is the largest of the states, not the last one": states.amax(1),
-        "one dimension of size 1 too many; squeeze it away":
-            states[rows, lengths - 1].unsqueeze(1),
-    }  # fmt: skip
+        "one dimension of size 1 too many; squeeze it away": states[rows, lengths - 1].unsqueeze(1),
+    }
 
 
 @exercise("3.2", "reverse_reviews")

@@ -52,16 +52,19 @@ def _wrong_softmaxes(scores: torch.Tensor, mask: torch.Tensor) -> dict[str, torc
     plain = scores.softmax(1)
     return {
         "the mask was not used: the padding has weights": plain,
-        "the scores of padding became 0, and the exponential of 0 is 1":
-            (scores * mask).softmax(1),
-        "the mask is turned around: only the padding has weights":
-            scores.masked_fill(mask, -math.inf).softmax(1).nan_to_num(),
+        "the scores of padding became 0, and the exponential of 0 is 1": (
+            (scores * mask).softmax(1)
+        ),
+        "the mask is turned around: only the padding has weights": (
+            scores.masked_fill(mask, -math.inf).softmax(1).nan_to_num()
+        ),
         "the mask came after the softmax, so the rows no longer sum to 1": plain * mask,
-        "the softmax went down the columns, over the reviews of the batch":
-            hidden.softmax(0).nan_to_num(),
+        "the softmax went down the columns, over the reviews of the batch": (
+            hidden.softmax(0).nan_to_num()
+        ),
         "these are logarithms of weights": hidden.log_softmax(1),
         "the exponentials were not divided by their sum": hidden.exp(),
-    }  # fmt: skip
+    }
 
 
 def _check_refusal(masked_softmax) -> None:
@@ -98,8 +101,8 @@ def check_attention_pool(attention_pool) -> None:
         swapped = isinstance(pair[0], torch.Tensor) and tuple(pair[0].shape) == (B, 5)
         demand(not swapped, "the pooled vectors come first, the weights second.")
         compare(pair[1], wanted, "the weights", "(B, T)", _wrong_softmaxes(scores, mask))
-        compare(pair[0], pooled, "the pooled vectors", "(B, H)",
-                _wrong_pools(states.detach(), scores, mask, wanted))  # fmt: skip
+        wrong = _wrong_pools(states.detach(), scores, mask, wanted)
+        compare(pair[0], pooled, "the pooled vectors", "(B, H)", wrong)
         demand_gradient(pair[0], "the table of pooled vectors")
 
 
@@ -107,21 +110,26 @@ def _wrong_pools(states, scores, mask, weights) -> dict[str, torch.Tensor]:
     plain = scores.softmax(1)
     real = mask.unsqueeze(2)
     return {
-        "every row was weighted with the weights of every other row; each row has its own":
-            weights @ states,
+        "every row was weighted with the weights of every other row; each row has its own": (
+            weights @ states
+        ),
         "the weights were not used: this is the plain mean of the states": states.mean(1),
-        "the weights were not used: this is the mean of the real states":
-            (states * real).sum(1) / real.sum(1),
+        "the weights were not used: this is the mean of the real states": (
+            (states * real).sum(1) / real.sum(1)
+        ),
         "the scores were used instead of the weights": (scores.unsqueeze(2) * states).sum(1),
-        "the padding took part: the weights that were used are not the masked ones":
-            (plain.unsqueeze(2) * states).sum(1),
-        "the weighted states were averaged; they are to be summed":
-            (weights.unsqueeze(2) * states).mean(1),
+        "the padding took part: the weights that were used are not the masked ones": (
+            (plain.unsqueeze(2) * states).sum(1)
+        ),
+        "the weighted states were averaged; they are to be summed": (
+            (weights.unsqueeze(2) * states).mean(1)
+        ),
         "the weighted states were not summed over the words": weights.unsqueeze(2) * states,
         "one dimension of size 1 too many; squeeze it away": weights.unsqueeze(1) @ states,
-        "the state of the largest weight was taken; all of them have a share":
-            states[torch.arange(len(states)), weights.argmax(1)],
-    }  # fmt: skip
+        "the state of the largest weight was taken; all of them have a share": (
+            states[torch.arange(len(states)), weights.argmax(1)]
+        ),
+    }
 
 
 @exercise("4.3", "AttentionRNN")

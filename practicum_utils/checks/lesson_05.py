@@ -37,8 +37,7 @@ def check_self_attention(self_attention) -> None:
         given = f"queries, keys and values (2, 3, 5, 4) {shown}"
         result = call(self_attention, queries, keys, values, given=given, **masked, **wished)
         result = demand_pair(result, f"the result {shown}")
-        wrong = _wrong_attention(queries.detach(), keys, mask)
-        wanted = wrong.pop("")
+        wanted, wrong = _weights_of(queries.detach(), keys, mask)
         if asked:
             compare(result[1], wanted, f"the weights {shown}", "(..., T, T)", wrong)
         mixed = {sentence: weights @ values for sentence, weights in wrong.items()}
@@ -47,8 +46,8 @@ def check_self_attention(self_attention) -> None:
     _check_flat(self_attention)
 
 
-def _wrong_attention(queries, keys, mask) -> dict[str, torch.Tensor]:
-    """Weights by the mistake that makes them; the right ones under the empty name."""
+def _weights_of(queries, keys, mask) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The right weights, and those that each mistake makes."""
     T, D = queries.shape[-2:]
     dots = torch.einsum("bhqd,bhkd->bhqk", queries, keys)
     keep = torch.ones(T, dtype=torch.bool, device=dots.device) if mask is None else mask
@@ -57,28 +56,32 @@ def _wrong_attention(queries, keys, mask) -> dict[str, torch.Tensor]:
         return scores.masked_fill(~keep, -math.inf)
 
     scaled = dots / math.sqrt(D)
-    found = {
-        "": hidden(scaled).softmax(-1),
+    wrong = {
         "the scores are not divided by the root of D": hidden(dots).softmax(-1),
         "the scores are divided by D, not by its root": hidden(dots / D).softmax(-1),
-        "the scores are divided by the root of T; D is the size of a query":
-            hidden(dots / math.sqrt(T)).softmax(-1),
-        "the softmax runs over the queries; each query shares itself out among the keys":
-            hidden(scaled).softmax(-2).nan_to_num(),
+        "the scores are divided by the root of T; D is the size of a query": (
+            hidden(dots / math.sqrt(T)).softmax(-1)
+        ),
+        "the softmax runs over the queries; each query shares itself out among the keys": (
+            hidden(scaled).softmax(-2).nan_to_num()
+        ),
         "queries and keys have changed places": hidden(scaled.transpose(-2, -1)).softmax(-1),
-    }  # fmt: skip
+    }
     if mask is not None:
-        found |= {
+        wrong |= {
             "the mask was not used: keys that are padding have weights": scaled.softmax(-1),
-            "the mask is turned around: it is True on real keys":
-                scaled.masked_fill(keep, -math.inf).softmax(-1).nan_to_num(),
+            "the mask is turned around: it is True on real keys": (
+                scaled.masked_fill(keep, -math.inf).softmax(-1).nan_to_num()
+            ),
             "the mask was added to the scores, and True counts as 1": (scaled + keep).softmax(-1),
-            "the mask came after the softmax, so the rows no longer sum to 1":
-                scaled.softmax(-1) * keep,
-            "the scores of padding became 0, and the exponential of 0 is 1":
-                (scaled * keep).softmax(-1),
-        }  # fmt: skip
-    return found
+            "the mask came after the softmax, so the rows no longer sum to 1": (
+                scaled.softmax(-1) * keep
+            ),
+            "the scores of padding became 0, and the exponential of 0 is 1": (
+                (scaled * keep).softmax(-1)
+            ),
+        }
+    return hidden(scaled).softmax(-1), wrong
 
 
 def _check_flat(self_attention) -> None:
@@ -99,22 +102,27 @@ def check_positional_encoding(positional_encoding) -> None:
         got = call(positional_encoding, length, size)
         halves = torch.cat([wanted[:, 0::2], wanted[:, 1::2]], 1)
         swapped = wanted.reshape(length, -1, 2).flip(2).flatten(1)
-        compare(got, wanted, "the table", "(length, size)", {
+        wrong = {
             "all sines come first and then all cosines; they take turns": halves,
             "sines and cosines have changed places": swapped,
             "the table is lying on its side": wanted.T,
             "the first position is 0, not 1": _waves(length + 1, size)[1:],
-            "the exponent is twice what it should be; column 2k has 2k in it":
-                _waves(length, size, stretch=2),
-            "the exponent is half of what it should be; column 2k has 2k in it":
-                _waves(length, size, stretch=0.5),
+            "the exponent is twice what it should be; column 2k has 2k in it": (
+                _waves(length, size, stretch=2)
+            ),
+            "the exponent is half of what it should be; column 2k has 2k in it": (
+                _waves(length, size, stretch=0.5)
+            ),
             "the base of the rates is not 10000 but 1000": _waves(length, size, base=1000),
-            "every column has an exponent of its own; a sine and its cosine share one":
-                _waves(length, size, pairs=False),
-            "the angles are multiplied by the rate instead of divided":
-                _waves(length, size, stretch=-1),
+            "every column has an exponent of its own; a sine and its cosine share one": (
+                _waves(length, size, pairs=False)
+            ),
+            "the angles are multiplied by the rate instead of divided": (
+                _waves(length, size, stretch=-1)
+            ),
             "only sines": _waves(length, size, only="sin"),
-        })  # fmt: skip
+        }
+        compare(got, wanted, "the table", "(length, size)", wrong)
 
 
 def _waves(length, size, base=10_000, stretch=1.0, pairs=True, only="") -> torch.Tensor:
@@ -174,13 +182,15 @@ def _inputs() -> tuple[torch.Tensor, torch.Tensor]:
 
 def _check_split(layer, x: torch.Tensor) -> None:
     wanted = torch.stack([x[:, :, D * h : D * h + D] for h in range(HEADS)], dim=1)
-    compare(call(layer.split, x), wanted, "what `split` returns", "(B, heads, T, D)", {
+    wrong = {
         "`split` only renames the shape, so that words and heads get mixed up; the dimensions "
         "have to change places": x.reshape(B, HEADS, T, D),
         "`split` leaves the heads behind the words": x.reshape(B, T, HEADS, D),
-        "`split` gives each head every third number instead of a piece in one run":
-            x.reshape(B, T, D, HEADS).permute(0, 3, 1, 2),
-    })  # fmt: skip
+        "`split` gives each head every third number instead of a piece in one run": (
+            x.reshape(B, T, D, HEADS).permute(0, 3, 1, 2)
+        ),
+    }
+    compare(call(layer.split, x), wanted, "what `split` returns", "(B, heads, T, D)", wrong)
 
 
 def _check_weights(weights: torch.Tensor, mask: torch.Tensor) -> None:
@@ -211,23 +221,29 @@ def _check_against_sums(layer, x, mask, pair) -> None:
     parts = layer.qkv(x).chunk(3, dim=2)
     heads = [[part[:, :, D * h : D * h + D] for part in parts] for h in range(HEADS)]
     weights = torch.stack([_weights(q, k, mask) for q, k, _ in heads], dim=1)
-    compare(pair[1], weights, "the table of weights", "(B, heads, T, T)", {
+    wrong = {
         "the scores are not divided by the root of D": _stacked(heads, mask, 1),
-        "the scores are divided by the root of E; a head's queries have D numbers":
-            _stacked(heads, mask, math.sqrt(E)),
-        "queries and keys have changed places":
-            torch.stack([_weights(k, q, mask) for q, k, _ in heads], dim=1),
-        "keys and values have changed places":
-            torch.stack([_weights(q, v, mask) for q, _, v in heads], dim=1),
-    })  # fmt: skip
+        "the scores are divided by the root of E; a head's queries have D numbers": (
+            _stacked(heads, mask, math.sqrt(E))
+        ),
+        "queries and keys have changed places": (
+            torch.stack([_weights(k, q, mask) for q, k, _ in heads], dim=1)
+        ),
+        "keys and values have changed places": (
+            torch.stack([_weights(q, v, mask) for q, _, v in heads], dim=1)
+        ),
+    }
+    compare(pair[1], weights, "the table of weights", "(B, heads, T, T)", wrong)
     mixed = torch.stack([weights[:, h] @ heads[h][2] for h in range(HEADS)], dim=1)
     side_by_side = mixed.transpose(1, 2).reshape(B, T, E)
-    compare(pair[0], layer.output(side_by_side), "the output", "(B, T, E)", {
-        "on the way back the heads were not put side by side again before the shape was changed":
-            layer.output(mixed.reshape(B, T, E)),
+    wrong = {
+        "on the way back the heads were not put side by side again before the shape was changed": (
+            layer.output(mixed.reshape(B, T, E))
+        ),
         "the last linear layer is missing": side_by_side,
         "the input was added; that is the block's work": x + layer.output(side_by_side),
-    })  # fmt: skip
+    }
+    compare(pair[0], layer.output(side_by_side), "the output", "(B, T, E)", wrong)
 
 
 def _weights(queries, keys, mask, divisor: float = math.sqrt(D)) -> torch.Tensor:
@@ -271,51 +287,44 @@ def _check_sum_of_parts(block, x, mask) -> None:
         nn.init.normal_(norm.bias)
     result, weights = call(block, x, mask, return_weights=True)
     _, wanted_weights = block.attention(block.attention_norm(x), mask, True)
-    wrong = _wrong_blocks(block, x, mask)
-    compare(result, wrong.pop(""), "the output", "(B, T, E)", wrong)
+    wanted, wrong = _outputs_of(block, x, mask)
+    compare(result, wanted, "the output", "(B, T, E)", wrong)
     demand(same(weights, wanted_weights), "the weights are not those of the attention.")
 
 
-def _wrong_blocks(block, x, mask) -> dict[str, torch.Tensor]:
-    """Outputs by the mistake that makes them; the right one under the empty name."""
-    first, second = block.attention_norm, block.feed_forward_norm
+def _outputs_of(block, x, mask) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The right output, and those that each mistake makes."""
+    first, second, network = block.attention_norm, block.feed_forward_norm, block.feed_forward
 
     def attend(inputs, keep=mask):
         return block.attention(inputs, keep)[0]
 
-    network = block.feed_forward
-    between = x + attend(first(x))
-    after = first(x + attend(x))
-    normed = first(x) + attend(first(x))
+    inner, raw = attend(first(x)), x + attend(x)
+    between, normed, after = x + inner, first(x) + inner, first(raw)
+    outer, twice = network(second(between)), second(normed)
+    swapped = x + attend(second(x))
     unmasked = x + attend(first(x), torch.ones_like(mask))
-    return {
-        "": between + network(second(between)),
-        "the normalisation stands after the sum; here it stands before each layer":
-            second(after + network(after)),
-        "nothing is normalised": x + attend(x) + network(x + attend(x)),
-        "the attention reads an input that is not normalised":
-            x + attend(x) + network(second(x + attend(x))),
+    return between + outer, {
+        "the normalisation stands after the sum; here it stands before each layer": (
+            second(after + network(after))
+        ),
+        "nothing is normalised": raw + network(raw),
+        "the attention reads an input that is not normalised": raw + network(second(raw)),
         "the network reads an input that is not normalised": between + network(between),
-        "the input is not added to the attention": attend(first(x))
-            + network(second(attend(first(x)))),
-        "the sum is not passed on: the last line returns the network's output alone":
-            network(second(between)),
-        "nothing is added: both residual connections are missing":
-            network(second(attend(first(x)))),
-        "the second sum starts from the input again, so the attention is lost":
-            x + network(second(between)),
-        "the network reads the input of the block instead of the first sum":
-            between + network(second(x)),
-        "normalised inputs are passed on; only the layers read them":
-            second(normed) + network(second(normed)),
-        "the normalised input is passed on; only the layers read it":
-            normed + network(second(normed)),
+        "the input is not added to the attention": inner + network(second(inner)),
+        "the sum is not passed on: the last line returns the network's output alone": outer,
+        "nothing is added: both residual connections are missing": network(second(inner)),
+        "the second sum starts from the input again, so the attention is lost": x + outer,
+        "the network reads the input of the block instead of the first sum": (
+            between + network(second(x))
+        ),
+        "normalised inputs are passed on; only the layers read them": twice + network(twice),
+        "the normalised input is passed on; only the layers read it": normed + network(twice),
         "the network is missing": between,
         "the attention is missing": x + network(second(x)),
-        "the two normalisations have changed places":
-            x + attend(second(x)) + network(first(x + attend(second(x)))),
+        "the two normalisations have changed places": swapped + network(first(swapped)),
         "the mask does not reach the attention": unmasked + network(second(unmasked)),
-    }  # fmt: skip
+    }
 
 
 def _check_dropout(block, x, mask) -> None:

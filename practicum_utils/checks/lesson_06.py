@@ -20,12 +20,20 @@ PREFIX = "sst2 sentence:"
 # Text, prefix, the prompt, and the rule that another result breaks.
 PROMPTS = (
     ("A good film.", PREFIX, "sst2 sentence: A good film.", "the prefix, one space, then the text"),
-    ("I loved it.<br /><br />So did I.", PREFIX, "sst2 sentence: I loved it. So did I.",
-     "`<br />` goes, and the words around it stay apart by one space"),
-    ("So did   my\n\n mother. ", PREFIX, "sst2 sentence: So did my mother.",
-     "one space between any two words, and none at the end"),
+    (
+        "I loved it.<br /><br />So did I.",
+        PREFIX,
+        "sst2 sentence: I loved it. So did I.",
+        "`<br />` goes, and the words around it stay apart by one space",
+    ),
+    (
+        "So did   my\n\n mother. ",
+        PREFIX,
+        "sst2 sentence: So did my mother.",
+        "one space between any two words, and none at the end",
+    ),
     ("A good film.", "source:", "source: A good film.", "the prefix is the one that is given"),
-)  # fmt: skip
+)
 
 
 @exercise("6.1", "to_prompt")
