@@ -1,8 +1,8 @@
 """For each exercise: which solutions its check accepts, and what it says of each mistake.
 
 Run: python benchmarks/check_table.py [3.1 ...]
-The attempts are those of the tests (``tests/attempts``). It ends with the counts, and with status 1
-if a correct solution was refused or a mistake accepted.
+The attempts are those of the tests (``tests/helpers/attempts``). It ends with the counts, and with
+status 1 if a correct solution was refused or a mistake accepted.
 """
 
 import io

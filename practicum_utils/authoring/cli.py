@@ -82,14 +82,14 @@ def new(
     number: Annotated[str, typer.Argument(help="A free lesson number, such as 07.")],
     name: Annotated[str, typer.Argument(help="Its name, such as word_vectors.")],
 ) -> None:
-    """Begin a lesson: write a small source that builds and passes its guards."""
+    """Begin a lesson: write a small source and its check, which build and pass their guards."""
     try:
-        path = scaffold.new_lesson(builder.find_root(), number, name)
+        paths = scaffold.new_lesson(builder.find_root(), number, name)
     except source.LessonError as error:
         raise _stop(error) from error
-    typer.echo(f"wrote {path}")
+    typer.echo("\n".join(f"wrote {path}" for path in paths))
     typer.echo("It runs as it is. Make it yours (CONTRIBUTING.md shows how), and build it:")
-    typer.echo(f"  practicum build {path.name[:2]} --execute")
+    typer.echo(f"  practicum build {paths[0].name[:2]} --execute")
 
 
 @app.command()

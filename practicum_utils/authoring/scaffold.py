@@ -1,4 +1,4 @@
-"""Begin a new lesson: a small source that builds and passes its guards, to be filled."""
+"""Begin a new lesson: a small source and its check, which build and pass their guards, to fill."""
 
 import re
 from pathlib import Path
@@ -7,9 +7,11 @@ from string import Template
 from practicum_utils.bugs.planting import LessonError
 from practicum_utils.support.files import read_asset, write_text_whole
 
+LESSON, CHECKS = Path("solutions/lessons"), Path("practicum_utils/checks")
 
-def new_lesson(root: Path, number: str, name: str) -> Path:
-    """Write ``solutions/lessons/NN_name.py`` and return its path in the repository.
+
+def new_lesson(root: Path, number: str, name: str) -> list[Path]:
+    """Write a lesson's two files, source and checks, or none; return their paths in ``root``.
 
     number: "7" or "07".  name: in small letters, digits and underscores, such as word_vectors.
     LessonError for another number or name, and for a number that a lesson has already.
@@ -21,13 +23,18 @@ def new_lesson(root: Path, number: str, name: str) -> Path:
             f"{name!r} is no lesson name; write small letters, digits and single underscores, "
             "as in word_vectors."
         )
-    number, folder = number.zfill(2), Path("solutions/lessons")
-    taken = sorted((root / folder).glob(f"{number}_*"))
+    number = number.zfill(2)
+    checks = CHECKS / f"lesson_{number}.py"
+    taken = [*sorted((root / LESSON).glob(f"{number}_*")), *(root / CHECKS).glob(checks.name)]
     if taken:
         raise LessonError(f"Lesson {number} is there already: {taken[0].name}; take a free number.")
-    path = folder / f"{number}_{name}.py"
-    text = Template(read_asset("new_lesson.txt")).substitute(
-        number=number, chapter=int(number), title=name.replace("_", " ").capitalize()
-    )
-    write_text_whole(root / path, text)
-    return path
+    words = {"number": number, "chapter": int(number), "title": name.replace("_", " ").capitalize()}
+    templates = {LESSON / f"{number}_{name}.py": "new_lesson.txt", checks: "new_checks.txt"}
+    try:
+        for path, template in templates.items():
+            write_text_whole(root / path, Template(read_asset(template)).substitute(words))
+    except BaseException:
+        for path in templates:  # none of them was there before
+            (root / path).unlink(missing_ok=True)
+        raise
+    return list(templates)

@@ -1,10 +1,16 @@
-"""The checks accept every correct solution, and name the mistake of every wrong one."""
+"""The checks accept every correct solution, and name the mistake of every wrong one.
+
+Attempts by many hands stand in ``helpers/attempts``. A lesson without some is tried with what it
+has itself: its solution, its stub, its planted bugs; and with what is wrong for any exercise.
+"""
 
 import ast
 import functools
 import random
-import re
+import subprocess
+import sys
 import time
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,10 +22,13 @@ from practicum_utils import models
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.bugs.planting import blank, plant, uncover
 from practicum_utils.checks import CheckError, check, exercises
+from practicum_utils.checks import exercise as register
+from practicum_utils.checks.exercises import _REGISTERED, find, lesson_of
 
 EXERCISES = exercises()
-
 LESSONS = read_all(find_root())
+CELLS = [cell for lesson in LESSONS.values() for cell in lesson.cells]
+EXERCISE_CELLS = {cell.marks["exercise"]: cell for cell in CELLS if "exercise" in cell.marks}
 read_lessons()
 
 
@@ -68,10 +77,41 @@ def test_a_mistake_is_named(exercise, attempt, words, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_every_exercise_has_enough_attempts(exercise):
-    assert len(RIGHT[exercise]) >= 3
-    assert len(WRONG[exercise]) >= 5
+def test_every_exercise_of_a_lesson_with_attempts_has_enough_of_them():
+    attempted = set(map(lesson_of, RIGHT))
+    assert attempted >= {"01", "02", "03", "04", "05", "06"}
+    for number in EXERCISES:
+        if lesson_of(number) in attempted:
+            assert len(RIGHT[number]) >= 3 and len(WRONG[number]) >= 5, number
+
+
+class Hollow:
+    """Takes anything, and is no model."""
+
+    def __init__(self, *_, **__): ...
+
+
+class Fragile(nn.Module):
+    """Cannot be made."""
+
+    def __init__(self, *_, **__):
+        raise RuntimeError("too early")
+
+
+def returns_none(*_, **__): ...
+
+
+def raises(*_, **__):
+    raise RuntimeError("too early")
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+def test_what_is_wrong_for_any_exercise_is_refused(number, capsys):
+    for attempt in (Hollow, Fragile) if EXERCISES[number].is_class else (returns_none, raises):
+        message = refused(number, attempt)
+        assert message.startswith(f"exercise {number}, {EXERCISES[number].name}: ")
+        assert "\n" not in message and "could not go on" not in message
+    assert capsys.readouterr().out == ""
 
 
 # What a learner's session keeps
@@ -106,14 +146,14 @@ def test_random_numbers_and_modes_stay_as_they_were(grad, capsys):
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_a_check_takes_less_than_two_seconds(exercise):
-    solution = RIGHT[exercise][0]
+    solution = planted(exercise)
     check(exercise, solution)  # what is loaded once does not count
     started = time.perf_counter()
     check(exercise, solution)
     assert time.perf_counter() - started < 2
 
 
-@pytest.mark.parametrize("exercise", EXERCISES)
+@pytest.mark.parametrize("exercise", WRONG)
 def test_a_check_says_the_same_whatever_the_seed_is(exercise):
     attempt, _ = WRONG[exercise][0]
     messages = set()
@@ -166,37 +206,32 @@ def fails_in_a_line_of_its_own(states, lengths):
 # Exercises not begun, half begun, and the bugs that the lessons plant
 
 
-def stub(exercise, names):
-    """The blank of an exercise, made in a namespace with the lesson's own imports."""
-    cell = exercise_cell(exercise)
-    exec(blank(plant(cell.text, set()), exercise), names)
-    return names[EXERCISES[exercise].name]
-
-
-def exercise_cell(exercise):
-    cells = LESSONS[exercise.split(".")[0].zfill(2)].cells
-    return next(cell for cell in cells if cell.marks.get("exercise") == exercise)
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_a_stub_gives_its_own_line(exercise, capsys):
-    with pytest.raises(NotImplementedError) as caught:
-        check(exercise, stub(exercise, lesson_names(exercise)))
-    assert str(caught.value) == f"Exercise {exercise} is yours to write."
-    assert type(caught.value) is NotImplementedError
-    assert caught.value._render_traceback_() == [f"NotImplementedError: {caught.value}"]
-    assert capsys.readouterr().out == ""
-
-
-def lesson_names(exercise):
-    """All that the lesson imports, and the package's version of its exercises."""
+def made(exercise, code):
+    """What an exercise asks for, made by this code among the lesson's imports and answers."""
     names = {}
-    for cell in LESSONS[exercise.split(".")[0].zfill(2)].cells:
+    for cell in LESSONS[lesson_of(exercise)].cells:
         for node in ast.parse(cell.text).body if cell.kind == "code" else []:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 exec(ast.unparse(node), names)
         exec(cell.marks.get("catch_up", ""), names)
-    return names
+    exec(code, names)
+    return names[EXERCISES[exercise].name]
+
+
+def planted(exercise, *bugs):
+    """The lesson's own solution of an exercise, with these bugs."""
+    return made(exercise, plant(uncover(EXERCISE_CELLS[exercise].text), set(bugs)))
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_stub_gives_its_own_line(exercise, capsys):
+    stub = blank(plant(EXERCISE_CELLS[exercise].text, set()), exercise)
+    with pytest.raises(NotImplementedError) as caught:
+        check(exercise, made(exercise, stub))
+    assert str(caught.value) == f"Exercise {exercise} is yours to write."
+    assert type(caught.value) is NotImplementedError
+    assert caught.value._render_traceback_() == [f"NotImplementedError: {caught.value}"]
+    assert capsys.readouterr().out == ""
 
 
 class HalfBegun(models.SimpleRNN):
@@ -228,54 +263,118 @@ def test_a_half_begun_exercise_names_what_is_missing(solution, number):
         check("3.3", solution)
 
 
-PLANTED = {
-    "1.2": ("pad-is-a-word", "belongs to the padding"),
-    "1.3": ("labels-one-two", "the loss knows only the targets 0 and 1"),
-    "2.2": ("missing-zero-grad", "which nobody cleared"),
-    "3.3": ("linear-input-size", "another number of inputs"),
-    "4.3": ("double-sigmoid", "squeezed by a sigmoid"),
-    "6.3": ("special-tokens-kept", "the marks of start and end"),
-}
-
-
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_the_lesson_s_own_solution_is_accepted(exercise, capsys):
-    names = lesson_names(exercise)
-    exec(plant(uncover(exercise_cell(exercise).text), set()), names)
-    check(exercise, names[EXERCISES[exercise].name])
+    check(exercise, planted(exercise))
     assert capsys.readouterr().out.startswith("ok: ")
 
 
-@pytest.mark.parametrize("exercise", [*PLANTED, "2.2 average"])
-def test_a_planted_bug_is_named(exercise):
-    exercise, _, average = exercise.partition(" ")
-    bug, words = PLANTED[exercise]
-    if average:
-        bug, words = "average-of-averages", "the mean of the batches' means"
-    names = lesson_names(exercise)
-    assert bug in exercise_cell(exercise).bugs()
-    exec(plant(uncover(exercise_cell(exercise).text), {bug}), names)
-    assert words in refused(exercise, names[EXERCISES[exercise].name])
+PLANTED = [(number, bug) for number, cell in EXERCISE_CELLS.items() for bug in cell.bugs()]
 
 
-def test_every_planted_bug_of_an_exercise_is_among_them():
-    found = {bug for number in EXERCISES for bug in exercise_cell(number).bugs()}
-    assert found == {bug for bug, _ in PLANTED.values()} | {"average-of-averages"}
+@pytest.mark.parametrize(("exercise", "bug"), PLANTED)
+def test_a_planted_bug_is_refused_for_what_it_does(exercise, bug, capsys):
+    message = refused(exercise, planted(exercise, bug))
+    assert message.startswith(f"exercise {exercise}, {EXERCISES[exercise].name}: ")
+    assert "\n" not in message and "could not go on" not in message
+    assert capsys.readouterr().out == ""
 
 
-def test_the_exercises_are_those_that_the_lessons_check():
-    """A new lesson may check with assertions of its own, until its check stands in the package."""
-    cells = [cell for lesson in LESSONS.values() for cell in lesson.cells]
-    called = set(re.findall(r'^check\("([0-9.]+)"', "\n".join(c.text for c in cells), re.MULTILINE))
-    checked = [cell for cell in cells if cell.marks.get("exercise") in called]
-    assert list(EXERCISES) == [cell.marks["exercise"] for cell in checked]
-    for cell in checked:
-        known = EXERCISES[cell.marks["exercise"]]
-        kind = "class" if known.is_class else "def"
-        assert re.search(rf"^{kind} {known.name}\b", cell.text, re.MULTILINE)
+def test_the_lessons_plant_bugs_in_their_exercises():
+    assert len(PLANTED) >= 7
+
+
+def test_the_exercises_are_those_of_the_lessons_in_their_order():
+    assert list(EXERCISES) == list(EXERCISE_CELLS)
+    for number, cell in EXERCISE_CELLS.items():
+        kind = ast.ClassDef if EXERCISES[number].is_class else ast.FunctionDef
+        defined = [node.name for node in ast.parse(cell.text).body if isinstance(node, kind)]
+        assert EXERCISES[number].name in defined
+
+
+def test_a_check_stands_in_the_module_of_its_lesson():
+    for number, known in EXERCISES.items():
+        assert known.examine.__module__ == f"practicum_utils.checks.lesson_{lesson_of(number)}"
+        assert EXERCISE_CELLS[number] in LESSONS[lesson_of(number)].cells
 
 
 def test_a_mistake_in_a_notebook_is_one_line():
     with pytest.raises(CheckError) as caught:
         check("3.1", lambda states, lengths: states[:, -1])
     assert caught.value._render_traceback_() == [f"CheckError: {caught.value}"]
+
+
+# How an exercise is found
+
+
+@pytest.fixture
+def registered():
+    """The register may be written to, and is as it was afterwards."""
+    with patch.dict(_REGISTERED):
+        yield
+
+
+def shout(text):
+    return text.upper()
+
+
+@pytest.mark.parametrize("number", ["0.1", "2.10", "12.3", "99.12"])
+def test_a_lesson_may_have_any_number_of_two_digits(registered, number, capsys):
+    register(number, "shout")(lambda solution: solution(""))
+    check(number, shout)
+    assert capsys.readouterr().out == f"ok: exercise {number}, shout\n"
+    with pytest.raises(CheckError, match=f"exercise {number}, shout: it got reverse_reviews"):
+        check(number, models.reverse_reviews)
+    stub = made_of(f'raise NotImplementedError("Exercise {number} is yours to write.")')
+    with pytest.raises(NotImplementedError, match=f"Exercise {number} is yours to write"):
+        check(number, stub)
+
+
+def made_of(line):
+    names = {}
+    exec(f"def shout(text):\n    {line}", names)
+    return names["shout"]
+
+
+def test_a_number_with_a_point_in_it_will_do_for_late_lessons(registered, capsys):
+    register("12.3", "shout")(lambda solution: None)
+    check(12.3, shout)
+    assert capsys.readouterr().out == "ok: exercise 12.3, shout\n"
+
+
+def test_exercises_come_in_the_order_of_their_numbers(registered):
+    for number in ("12.3", "0.1", "2.10", "10.1"):
+        register(number, "shout")(lambda solution: None)
+    order = [n for n in exercises() if n in ("0.1", "1.1", "2.2", "2.10", "6.5", "10.1", "12.3")]
+    assert order == ["0.1", "1.1", "2.2", "2.10", "6.5", "10.1", "12.3"]
+
+
+@pytest.mark.parametrize("number", ["3", "03.1", "3.0", "3.1.1", "100.1", "x.1", ""])
+def test_what_is_no_number_cannot_be_registered(number):
+    with pytest.raises(ValueError, match=r'no number of an exercise; write it as in "12\.3"'):
+        register(number, "shout")
+
+
+def test_an_exercise_has_one_check(registered):
+    module = "practicum_utils.checks.lesson_03"
+    with pytest.raises(ValueError, match=f"3.1 has a check already: {module}.check_last_vectors"):
+        register("3.1", "last_vectors")(shout)
+    again = find("3.1").examine
+    assert register("3.1", "last_vectors")(again) is again  # as when its module is read again
+
+
+def test_an_exercise_is_found_without_reading_other_lessons():
+    code = (
+        "import sys; from practicum_utils.checks import check; "
+        "from practicum_utils.models import last_vectors; check('3.1', last_vectors); "
+        "print(sorted(name for name in sys.modules if 'checks.lesson_' in name))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.endswith("\n['practicum_utils.checks.lesson_03']\n")
+
+
+def test_two_exercises_may_have_one_name(registered, capsys):
+    register("12.3", "last_vectors")(lambda solution: None)
+    for number in ("3.1", "12.3"):
+        check(number, models.last_vectors)
+    assert capsys.readouterr().out.count("ok: ") == 2

@@ -12,6 +12,7 @@ from practicum_utils import data, models, prompting, training
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.bugs import PLANTED
 from practicum_utils.bugs.planting import plant, uncover
+from practicum_utils.checks.exercises import lesson_of
 from practicum_utils.data import tokens
 from practicum_utils.models import attention
 
@@ -22,7 +23,7 @@ TEXTS = ["The film was good, the cast too!", "I don't like it.<br />Why? 10/10",
 def taught(exercise: str, planted: set[str] = frozenset()) -> dict:
     """Run the imports of a lesson and its exercise cells up to this one; return the names."""
     names = {}
-    lesson = LESSONS[exercise[0].zfill(2)]
+    lesson = LESSONS[lesson_of(exercise)]
     for cell in lesson.cells:
         if cell.marks.get("setup") or "exercise" in cell.marks:
             exec(plant(uncover(cell.text), planted), names)
@@ -58,7 +59,7 @@ def bare(code: str) -> str:
     ],
 )
 def test_models_are_taught_as_they_stand_in_the_package(exercise, ours):
-    cells = LESSONS[exercise[0].zfill(2)].cells
+    cells = LESSONS[lesson_of(exercise)].cells
     cell = next(cell for cell in cells if cell.marks.get("exercise") == exercise)
     assert bare(plant(uncover(cell.text), set())) == bare(inspect.getsource(ours))
 
