@@ -168,8 +168,8 @@ def test_the_page_has_every_exercise_and_every_bug(number):
                 re.search(rf"^\+ *{re.escape(match['code'] or '')}", page, re.M)
                 or not match["code"]
             )
-    shown = {bug.id for bug in PLANTED.values() if bug.lesson == number}
-    assert shown
+    shown = {cell.marks["symptom"] for cell in lesson.cells if "symptom" in cell.marks}
+    assert shown >= {bug.id for bug in PLANTED.values() if bug.lesson == number} and shown
     for bug in shown:
         assert f"**Plant `{bug}`:**" in page and f"**Symptom of `{bug}`:**" in page
         assert f"| `{bug}` | " in page
@@ -187,7 +187,7 @@ def test_the_symptom_of_the_page_is_the_verdict_of_the_cell(number):
 def test_no_copy_gets_a_presenter_cell(number):
     lesson = LESSONS[number]
     texts = {cell.text for cell in lesson.cells if cell.for_presenter}
-    assert len(texts) > 5
+    assert len(texts) >= len(notes.sections(lesson))
     for kind in COPIES:
         cells = make_copy(kind, lesson, LESSONS, "https://github.com/a/b", "x.ipynb").cells
         assert not texts & {cell.source for cell in cells}
