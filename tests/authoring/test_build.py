@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import practicum_utils
 from practicum_utils.authoring import build, cli
+from practicum_utils.authoring.execute import execute
 from practicum_utils.bugs.planting import LessonError
 
 THREE = [
@@ -95,7 +96,7 @@ def test_printed_lines_stay_in_one_piece_and_pictures_between_them(tmp_path):
         "display(HTML('<b>x</b>'))\nprint('after')"
     )
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    build.execute(notebook, tmp_path)
+    execute(notebook, tmp_path)
     assert [output.get("text") for output in cell.outputs] == ["0\n1\n2\n", None, "after\n"]
 
 
@@ -106,7 +107,7 @@ def test_a_stored_traceback_names_no_folder_of_this_computer(tmp_path):
         nbformat.v4.new_code_cell(source, metadata={"tags": ["raises-exception"]})
         for source in sources
     ]
-    build.execute(nbformat.v4.new_notebook(cells=cells), tmp_path)
+    execute(nbformat.v4.new_notebook(cells=cells), tmp_path)
     places = [re.sub(r"\x1b\[[\d;]*m", "", "\n".join(cell.outputs[0].traceback)) for cell in cells]
     files = ("json/decoder", "nbformat/reader", "practicum_utils/data/batches")
     for place, file in zip(places, files, strict=True):
@@ -124,7 +125,7 @@ def test_a_widget_is_not_stored_but_what_it_shows_is(tmp_path):
         "display(ipywidgets.Dropdown(options=['a']))\ndisplay('the view')"
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    build.execute(notebook, tmp_path)
+    execute(notebook, tmp_path)
     assert [output.data["text/plain"] for output in notebook.cells[0].outputs] == ["'the view'"]
     assert "widgets" not in notebook.metadata
 
@@ -307,36 +308,36 @@ def test_a_malformed_lesson_is_one_sentence(tmp_path, monkeypatch):
     assert not (root / "notebooks").exists()
 
 
-def test_check_runs_nbval_and_the_guards_at_reduced_size(tmp_path, monkeypatch):
+def checked(root, monkeypatch, *numbers):
+    """The command that ``practicum check`` runs, and its exit code, which is pytest's own."""
     called = {}
 
     def run(command, **options):
         called.update(options, command=command)
         return subprocess.CompletedProcess(command, 3)
 
-    root = write_course(tmp_path)
     monkeypatch.delenv("PRACTICUM_FAST", raising=False)
     monkeypatch.setattr(subprocess, "run", run)
-    result = practicum("check", "1", "03", inside=root, monkeypatch=monkeypatch)
-    assert result.exit_code == 3  # pytest's own
-    assert called["command"] == [
-        sys.executable, "-m", "pytest", "tests/test_notebooks.py",
-        "solutions/01_tiny_words.ipynb", "solutions/debugged/01_tiny_words.ipynb",
-        "solutions/03_tiny_reader.ipynb", "solutions/debugged/03_tiny_reader.ipynb",
-    ]  # fmt: skip
+    assert practicum("check", *numbers, inside=root, monkeypatch=monkeypatch).exit_code == 3
     assert called["cwd"] == root and called["env"]["PRACTICUM_FAST"] == "1"
+    assert called["command"][:3] == [sys.executable, "-m", "pytest"]
+    return called["command"][3:]
+
+
+def test_check_runs_the_tests_of_the_lessons_and_their_notebooks(tmp_path, monkeypatch):
+    assert checked(write_course(tmp_path), monkeypatch, "1", "03") == [
+        *("-m", "not colab and not slow_outside", "--lesson=01", "--lesson=03", "tests"),
+        *("solutions/01_tiny_words.ipynb", "solutions/debugged/01_tiny_words.ipynb"),
+        *("solutions/03_tiny_reader.ipynb", "solutions/debugged/03_tiny_reader.ipynb"),
+    ]
 
 
 def test_check_without_numbers_takes_all_lessons(tmp_path, monkeypatch):
-    commands = []
-
-    def run(command, **options):
-        commands.append(command)
-        return subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    result = practicum("check", inside=write_course(tmp_path), monkeypatch=monkeypatch)
-    assert result.exit_code == 0 and len(commands[0]) == 4 + 6
+    arguments = checked(write_course(tmp_path), monkeypatch)
+    assert [part for part in arguments if part.startswith("--lesson")] == [
+        f"--lesson={number}" for number in ("01", "02", "03")
+    ]
+    assert len(list(filter(re.compile(r"solutions/.*\.ipynb").fullmatch, arguments))) == 6
 
 
 def test_lab_opens_the_student_notebooks(tmp_path, monkeypatch):

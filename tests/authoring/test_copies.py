@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from tiny_course import LESSON_01, LESSON_02, LESSON_03, URL, read_text, read_tiny
 
-from practicum_utils.authoring import build
-from practicum_utils.authoring.copies import CHECKED, COPIES, RAISES, SKIP, make_copy
+from practicum_utils.authoring.copies import CHECKED, COPIES, FOLDERS, RAISES, SKIP, make_copy
+from practicum_utils.authoring.execute import execute
 from practicum_utils.bugs import CATALOGUE
 from practicum_utils.bugs.planting import LessonError, blank, plant, uncover
 
@@ -18,9 +18,7 @@ def tiny(tmp_path_factory):
 
 
 def make(kind, lessons, number):
-    lesson = lessons[number]
-    path = f"{build.FOLDERS[kind]}/{lesson.name}.ipynb"
-    return make_copy(kind, lesson, lessons, URL, path)
+    return make_copy(kind, lessons[number], lessons, URL)
 
 
 def code(notebook):
@@ -119,7 +117,7 @@ def test_the_same_source_makes_the_same_notebook(tiny, kind):
 @pytest.mark.parametrize("kind", COPIES)
 def test_badge_and_installation_have_the_address(tiny, kind):
     notebook = make(kind, tiny, "03")
-    path = f"{build.FOLDERS[kind]}/03_tiny_reader.ipynb"
+    path = f"{FOLDERS[kind]}/03_tiny_reader.ipynb"
     title, _, rest = notebook.cells[0].source.partition("\n")
     assert title == "# Lesson 3: A reader"
     page = f"https://colab.research.google.com/github/somebody/tiny-course/blob/main/{path}"
@@ -410,7 +408,7 @@ def executed(tiny, tmp_path_factory):
     made = {}
     for kind in ("solution", "walkthrough"):
         made[kind] = make(kind, tiny, "03")
-        build.execute(made[kind], tmp_path_factory.mktemp("run"))
+        execute(made[kind], tmp_path_factory.mktemp("run"))
     return made
 
 

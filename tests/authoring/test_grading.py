@@ -50,7 +50,7 @@ check("3.2", reverse_reviews)
 
 
 def student(lesson, lessons=LESSONS, copy="student"):
-    return make_copy(copy, lesson, lessons, URL, f"notebooks/{lesson.name}.ipynb")
+    return make_copy(copy, lesson, lessons, URL)
 
 
 def entries(notebook):

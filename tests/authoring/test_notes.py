@@ -189,7 +189,7 @@ def test_no_copy_gets_a_presenter_cell(number):
     texts = {cell.text for cell in lesson.cells if cell.for_presenter}
     assert len(texts) > 5
     for kind in COPIES:
-        cells = make_copy(kind, lesson, LESSONS, "https://github.com/a/b", "x.ipynb").cells
+        cells = make_copy(kind, lesson, LESSONS, "https://github.com/a/b").cells
         assert not texts & {cell.source for cell in cells}
 
 
