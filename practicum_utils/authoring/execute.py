@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -27,18 +28,17 @@ def execute(
     are nbclient's, such as ``on_cell_executed``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    skipped = [
-        index for index, cell in enumerate(notebook.cells) if SKIP in cell.metadata.get("tags", [])
-    ]
     running = copy.copy(notebook)
-    running.cells = notebook.cells[: skipped[0] if skipped else None]
+    running.cells = list(takewhile(_may_run, notebook.cells))
     with tempfile.TemporaryDirectory() as home:
         client = NotebookClient(
-            running, timeout=CELL_SECONDS, record_timing=False,
+            running,
+            timeout=CELL_SECONDS,
+            record_timing=False,
             resources={"metadata": {"path": str(folder)}},
             extra_arguments=["--log-level=ERROR"],  # no remarks of the kernel in the terminal
             **hooks,
-        )  # fmt: skip
+        )
         client.execute(env={**os.environ, **({} if keep_results else {"PRACTICUM_HOME": home})})
     CoalesceStreamsPreprocessor().preprocess(running, {})  # prints arrive in pieces, by chance
     for cell in running.cells:
@@ -46,6 +46,10 @@ def execute(
             cell.outputs = [_stored(output) for output in cell.outputs if not _is_widget(output)]
     notebook.metadata.pop("widgets", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
+
+
+def _may_run(cell: NotebookNode) -> bool:
+    return SKIP not in cell.metadata.get("tags", [])
 
 
 def _is_widget(output: NotebookNode) -> bool:

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from practicum_utils.authoring.build import read_one
 from practicum_utils.authoring.recap import find_cell
 from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.authoring.walkthrough import changed_lines
@@ -88,7 +87,8 @@ def _headings(cell: Cell) -> list[str]:
 
 
 def _minutes(name: str, cells: list[Cell]) -> int:
-    timed = [cell.marks["minutes"] for cell in cells if cell.for_presenter and _timed(cell)]
+    notes = [cell.marks for cell in cells if cell.for_presenter]
+    timed = [marks["minutes"] for marks in notes if "minutes" in marks]
     if len(timed) != 1:
         raise LessonError(
             f"{cells[0].place}: the section {name!r} needs one presenter cell with minutes, "
@@ -101,10 +101,6 @@ def _minutes(name: str, cells: list[Cell]) -> int:
             f"alone take {work}."
         )
     return timed[0]
-
-
-def _timed(cell: Cell) -> bool:
-    return "minutes" in cell.marks
 
 
 def class_time(lesson: Lesson) -> ClassTime:
@@ -244,11 +240,6 @@ def _bug_table(lesson: Lesson, lessons: dict[str, Lesson]) -> list[str]:
     rows = [f"| `{bug}` | {clock(planted[bug])} | {clock(when)} |" for bug, when in met.items()]
     head = "| bug | you plant it in the section at | the class meets it at |\n|---|---|---|"
     return ["\n".join([head, *rows])] if rows else []
-
-
-def read(root: Path, number: str) -> str:
-    """Return the instructor's page of a lesson of the repository; LessonError if there is none."""
-    return page(*read_one(root, number))
 
 
 def write(text: str, path: Path) -> None:

@@ -106,11 +106,16 @@ def to_html(notebook: NotebookNode, reveal: str = "") -> tuple[str, str]:
     notebook.cells[0].source = BADGE.sub(r"[\1](\2)", notebook.cells[0].source)  # no picture
     with resources.as_file(resources.files("practicum_utils") / "assets") as assets:
         exporter = SlidesExporter(
-            extra_template_basedirs=[str(assets)], template_name="slides",
-            reveal_theme="white", reveal_transition="none", reveal_number="c/t",
-            reveal_width="1280", reveal_height="720", exclude_input_prompt=True,
+            extra_template_basedirs=[str(assets)],
+            template_name="slides",
+            reveal_theme="white",
+            reveal_transition="none",
+            reveal_number="c/t",
+            reveal_width="1280",
+            reveal_height="720",
+            exclude_input_prompt=True,
             **({"reveal_url_prefix": reveal} if reveal else {}),
-        )  # fmt: skip
+        )
         page, _ = exporter.from_notebook_node(notebook)
     return page, exporter.reveal_url_prefix
 

@@ -91,7 +91,7 @@ class Cell:
 
     def without(self, mark: str) -> "Cell":
         """The cell without one of its marks, if it has it."""
-        return replace(self, marks={name: self.marks[name] for name in self.marks if name != mark})
+        return replace(self, marks={key: self.marks[key] for key in self.marks if key != mark})
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def tell(root: Path, number: str, say: Callable[[str], None]) -> None:
     notebook = walkthrough_copy(lesson, lessons, address(root))
     started, teller = time.monotonic(), Storyteller(say)
     say(f"Running {lesson.name}.ipynb from top to bottom; the training cells take a minute or two.")
-    hooks = {name: getattr(teller, name) for name in ("on_cell_start", "on_cell_executed")}
+    hooks = dict(on_cell_start=teller.on_cell_start, on_cell_executed=teller.on_cell_executed)
     try:
         execute(notebook, root / "solutions", keep_results=True, **hooks)
     except CellExecutionError as error:

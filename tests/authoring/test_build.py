@@ -386,8 +386,16 @@ def test_run_tells_an_exception_and_the_result(tmp_path, monkeypatch, home):
     lines = [line.strip() for line in result.stdout.splitlines()]
     told = [line for line in lines if line.startswith(("RuntimeError", "symptom", "ok", "This"))]
     assert [line.split(":")[0] for line in told] == [
-        "RuntimeError", "This time", "ok", "symptom", "This time", "ok", "symptom", "This time",
-        "ok", "ok",
-    ]  # fmt: skip
+        "RuntimeError",
+        "This time",
+        "ok",
+        "symptom",
+        "This time",
+        "ok",
+        "symptom",
+        "This time",
+        "ok",
+        "ok",
+    ]
     assert "RuntimeError: shapes cannot be multiplied" in lines
     assert lines.index("The result") < lines.index("ok: accuracy above 0.80")

@@ -266,22 +266,33 @@ def test_the_walkthrough_mends_one_bug_after_the_other(tiny):
     notebook = make("walkthrough", tiny, "03")
     cells = [cell.source.splitlines()[0] for cell in notebook.cells if cell.cell_type == "code"]
     assert cells[1:] == [
-        "def to_label(raw):", "def train(steps):", "def accuracy(batches):", "class Reader:",
-        "reader = Reader(3)", "reader.read([1] * 6)",  # symptom 1
-        "class Reader:", "reader = Reader(3)", "reader.read([1] * 6)",
-        "loss = 1 - to_label(2)", 'print("symptom: the loss went below zero" if loss < 0 else '
+        "def to_label(raw):",
+        "def train(steps):",
+        "def accuracy(batches):",
+        "class Reader:",
+        "reader = Reader(3)",
+        "reader.read([1] * 6)",  # symptom 1
+        "class Reader:",
+        "reader = Reader(3)",
+        "reader.read([1] * 6)",
+        "loss = 1 - to_label(2)",
+        'print("symptom: the loss went below zero" if loss < 0 else '
         '"ok: the loss is not negative")',  # symptom 2
-        "def to_label(raw):", "loss = 1 - to_label(2)",
+        "def to_label(raw):",
+        "loss = 1 - to_label(2)",
         'print("symptom: the loss went below zero" if loss < 0 else '
         '"ok: the loss is not negative")',
-        "losses = train(3)", 'print("ok: the loss goes down" if losses[-1] < losses[0] else '
+        "losses = train(3)",
+        'print("ok: the loss goes down" if losses[-1] < losses[0] else '
         '"symptom: the loss does not go down")',  # symptom 3
-        "def train(steps):", "loss = 1 - to_label(2)", "losses = train(3)",
+        "def train(steps):",
+        "loss = 1 - to_label(2)",
+        "losses = train(3)",
         'print("ok: the loss goes down" if losses[-1] < losses[0] else '
         '"symptom: the loss does not go down")',
         'print("ok: accuracy above 0.80" if losses == [10, 9, 8] else '
         '"symptom: the model did not learn")',
-    ]  # fmt: skip
+    ]
 
 
 def test_a_bug_stays_planted_until_its_fix(tiny):
@@ -323,19 +334,25 @@ CHANGED = {
         ["numbered = enumerate(words, start=1)"],
     ),
     "average-of-averages": (
-        ["shares = [sum(batch) / len(batch) for batch in batches]",
-         "return sum(shares) / len(shares)"],
+        [
+            "shares = [sum(batch) / len(batch) for batch in batches]",
+            "return sum(shares) / len(shares)",
+        ],
         ["return total / sum(len(batch) for batch in batches)"],
     ),
     "linear-input-size": (["self.width = hidden"], ["self.width = 2 * hidden"]),
     "labels-one-two": (["shifted = raw"], ["shifted = raw - 1"]),
     "missing-zero-grad": ([], ["gradient = 0"]),
-}  # fmt: skip
+}
 
 
 def test_every_bug_of_the_tiny_course_is_expected(tiny):
-    shown = {cell.marks["fix"] for lesson in tiny.values() for cell in lesson.cells
-             if "fix" in cell.marks}  # fmt: skip
+    shown = {
+        cell.marks["fix"]
+        for lesson in tiny.values()
+        for cell in lesson.cells
+        if "fix" in cell.marks
+    }
     assert shown == set(CHANGED)
 
 
@@ -430,11 +447,14 @@ def test_the_tiny_solution_runs_to_its_exception(executed):
 
 def test_the_tiny_walkthrough_runs_to_its_result(executed):
     assert heard(executed["walkthrough"]) == [
-        "shapes cannot be multiplied", "ok: the shapes fit",
-        "symptom: the loss went below zero", "ok: the loss is not negative",
-        "symptom: the loss does not go down", "ok: the loss goes down",
+        "shapes cannot be multiplied",
+        "ok: the shapes fit",
+        "symptom: the loss went below zero",
+        "ok: the loss is not negative",
+        "symptom: the loss does not go down",
+        "ok: the loss goes down",
         "ok: accuracy above 0.80",
-    ]  # fmt: skip
+    ]
     cells = [cell for cell in executed["walkthrough"].cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert "widgets" not in executed["walkthrough"].metadata

@@ -69,18 +69,24 @@ def without_notes(notebook):
     ("cells", "expected"),
     [
         (["# Title", "code", "code"], ["slide", "subslide", "-"]),
-        (["# Title", "a", "## A", "code", "b", "code"],
-         ["slide", "subslide", "slide", "-", "subslide", "-"]),
+        (
+            ["# Title", "a", "## A", "code", "b", "code"],
+            ["slide", "subslide", "slide", "-", "subslide", "-"],
+        ),
         (["# Title", "so\n## A", "code90"], ["slide", "slide", "-"]),
         (["# Title", "a", "code90", "code"], ["slide", "subslide", "-", "subslide"]),
         (["# Title", "a", f"code{ROOM - 2}", "code"], ["slide", "subslide", "-", "-"]),
         (["# Title", "a", f"code{ROOM - 1}", "code"], ["slide", "subslide", "-", "subslide"]),
-        (["# Title", "a", "code90", "<details>h", "b"],
-         ["slide", "subslide", "-", "-", "subslide"]),
-        (["# Title", "spoken", "a", "spoken", "code", "spoken"],
-         ["slide", "notes", "subslide", "notes", "-", "notes"]),
+        (
+            ["# Title", "a", "code90", "<details>h", "b"],
+            ["slide", "subslide", "-", "-", "subslide"],
+        ),
+        (
+            ["# Title", "spoken", "a", "spoken", "code", "spoken"],
+            ["slide", "notes", "subslide", "notes", "-", "notes"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_cells_share_a_slide(cells, expected):
     assert cut(*cells) == expected
 
@@ -147,8 +153,11 @@ def test_the_student_notebook_is_cut_into_slides_without_notes(number):
     student = make_copy("student", LESSONS[number], LESSONS, URL)
     kinds = [slide_of(cell) for cell in student.cells]
     assert "notes" not in kinds
-    headings = [cell for cell in student.cells if re.search(r"^##? ", cell.source, re.M)
-                and cell.cell_type == "markdown"]  # fmt: skip
+    headings = [
+        cell
+        for cell in student.cells
+        if re.search(r"^##? ", cell.source, re.M) and cell.cell_type == "markdown"
+    ]
     assert [cell.source for cell in student.cells if slide_of(cell) == "slide"] == [
         cell.source for cell in headings
     ]
@@ -186,8 +195,9 @@ def test_reveal_is_copied_beside_the_slides(course):
     result = practicum("slides", "01", "-o", "out", "--reveal", "package")
     assert result.exit_code == 0 and "They need no network" in result.stdout
     assert sorted(path.name for path in (course / "out").iterdir()) == [
-        "01_tiny_words.slides.html", "reveal.js",
-    ]  # fmt: skip
+        "01_tiny_words.slides.html",
+        "reveal.js",
+    ]
     copied = [path for path in (course / "out" / "reveal.js").rglob("*") if path.is_file()]
     found = {path.relative_to(course / "out" / "reveal.js").as_posix() for path in copied}
     assert found == set(slides.PARTS)

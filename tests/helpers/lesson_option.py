@@ -18,9 +18,12 @@ REPORT = pytest.StashKey[list[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--lesson", action="append", default=[], metavar="NN",
+        "--lesson",
+        action="append",
+        default=[],
+        metavar="NN",
         help="run only what belongs to this lesson; may be given several times",
-    )  # fmt: skip
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +43,7 @@ def lessons_of(item: pytest.Item) -> set[str]:
     return {match[1].zfill(2) for match in found if match}
 
 
+@pytest.hookimpl(trylast=True)  # after pytest has looked at -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what belongs to no chosen lesson; a lesson to which nothing belongs is an error."""
     chosen = sorted(number.zfill(2) for number in config.getoption("lesson"))

@@ -177,8 +177,11 @@ def test_training_changes_the_model_and_tells_each_tasks_loss(tasks, corpus, tmp
     losses = [training.run_round(round_of(tasks, corpus, number, 0)) for number in range(2)]
     assert set(losses[0]) | set(losses[1]) == set(SHARES)
     assert all(7 < loss < 14 for told in losses for loss in told.values())  # about log(12,000)
-    moved = [name for name, value in training.model.state_dict().items()
-             if not torch.equal(value, before[name])]  # fmt: skip
+    moved = [
+        name
+        for name, value in training.model.state_dict().items()
+        if not torch.equal(value, before[name])
+    ]
     assert any("encoder" in name for name in moved) and any("decoder" in name for name in moved)
 
 
