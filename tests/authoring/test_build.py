@@ -326,7 +326,7 @@ def checked(root, monkeypatch, *numbers):
 
 def test_check_runs_the_tests_of_the_lessons_and_their_notebooks(tmp_path, monkeypatch):
     assert checked(write_course(tmp_path), monkeypatch, "1", "03") == [
-        *("-m", "not colab and not slow_outside", "--lesson=01", "--lesson=03", "tests"),
+        *("-m", "not colab and not slow_outside", "--lesson=01", "--lesson=03", *cli.TESTS),
         *("solutions/01_tiny_words.ipynb", "solutions/debugged/01_tiny_words.ipynb"),
         *("solutions/03_tiny_reader.ipynb", "solutions/debugged/03_tiny_reader.ipynb"),
     ]
@@ -337,7 +337,11 @@ def test_check_without_numbers_takes_all_lessons(tmp_path, monkeypatch):
     assert [part for part in arguments if part.startswith("--lesson")] == [
         f"--lesson={number}" for number in ("01", "02", "03")
     ]
-    assert len(list(filter(re.compile(r"solutions/.*\.ipynb").fullmatch, arguments))) == 6
+    assert len([part for part in arguments if part.endswith(".ipynb")]) == 6
+
+
+def test_check_looks_where_tests_stand():
+    assert all((build.find_root() / folder).is_dir() for folder in cli.TESTS)
 
 
 def test_lab_opens_the_student_notebooks(tmp_path, monkeypatch):
@@ -377,6 +381,17 @@ def test_run_tells_the_story_in_order(tmp_path, monkeypatch, home):
         "ok: no word looks like padding",
     ]  # and no heading below which nothing runs
     assert not list(root.rglob("*.ipynb"))  # it writes no notebook
+
+
+@pytest.mark.parametrize(
+    ("arguments", "who"), [(["build", "1", "--execute"], "a lesson"), (["run", "1"], "lesson 1")]
+)
+def test_a_lesson_that_fails_is_one_sentence(tmp_path, monkeypatch, home, arguments, who):
+    root = write_course(tmp_path / "course", "01_tiny_words")
+    edit_source(root, '["the", "film"]', "the_film")
+    result = practicum(*arguments, inside=root, monkeypatch=monkeypatch)
+    assert result.exit_code == 1
+    assert result.stderr == f"{who} stopped with NameError: name 'the_film' is not defined\n"
 
 
 def test_run_tells_an_exception_and_the_result(tmp_path, monkeypatch, home):

@@ -164,7 +164,6 @@ def test_the_probe_sees_every_fault(opened):
         assert {kind: len(found[kind]) for kind in FAULTS} == dict.fromkeys(FAULTS, 1)
 
 
-@pytest.mark.lesson("03")
 def test_lesson_03_runs_with_its_catch_up_lines(opened):
     lesson = nbformat.read(LESSON_03, as_version=4)
     assert take_catch_up(lesson) == 3

@@ -10,7 +10,7 @@ import t5_card
 import t5_corpus
 import t5_warm_start
 import torch
-from t5_card import share_right
+from t5_card import share_right, tell_sizes
 from t5_corpus import SENTENCE_TURNS, SHARES, Corpus, round_of
 from t5_tasks import GAPS, TOPICS, Tasks, cut, hide_words
 from t5_tokenizer import PAD, UNK, begins_of_words, save_tokenizer
@@ -121,6 +121,12 @@ def test_a_written_answer_is_right_to_the_letter_or_wrong(tasks, tokenizer, monk
     monkeypatch.setattr(t5_card, "write", lambda t5, state, mask, limit: ["short"] * len(mask))
     assert share_right(t5, tasks, "length", pieces[:2], source=0) == 1.0
     assert share_right(t5, tasks, "topics", pieces, source=0) == 0.0
+
+
+def test_the_shipped_card_tells_the_sizes_of_the_shipped_model():
+    told = tell_sizes(load_t5("tiny", torch.device("cpu")).model.config)
+    assert told == "128 wide, 4 heads, 2 encoder blocks, 1 decoder block"
+    assert told in (tiny_folder() / "README.md").read_text()
 
 
 # Training
