@@ -12,8 +12,9 @@ import time
 import nbformat
 import torch
 
-from practicum_utils.authoring.build import execute, find_root
+from practicum_utils.authoring.build import find_root
 from practicum_utils.authoring.copies import take_catch_up
+from practicum_utils.authoring.execute import execute
 
 
 def main() -> None:

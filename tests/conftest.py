@@ -7,6 +7,8 @@ import hypothesis
 import pytest
 import torch
 
+pytest_plugins = ["lesson_option"]
+
 # The same examples in every run, and no time limit on one: machines are shared and slow at times.
 hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("course")

@@ -1,8 +1,8 @@
 """Find reviews that repeat each other, and write the list that the train/test split uses.
 
-Run ``python -m practicum_utils.authoring.near_duplicates`` when the data package changes. Two
-reviews are near-duplicates if at least 8 % of the shorter one's five-word sequences stand in the
-other one too (Broder 1997 calls this containment).
+Run ``python tools/near_duplicates.py`` when the data package changes. Two reviews
+are near-duplicates if at least 8 % of the shorter one's five-word sequences stand in the other one
+too (Broder 1997 calls this containment).
 """
 
 import json
@@ -16,7 +16,7 @@ from practicum_utils.data import TokenTable, tokenize_all
 from practicum_utils.data.reviews import HUB_NAMES, read_packaged
 from practicum_utils.support.files import write_text_whole
 
-ASSET = Path(__file__).parents[1] / "assets" / "near_duplicates.json"
+ASSET = Path(__file__).parents[1] / "practicum_utils" / "assets" / "near_duplicates.json"
 WORDS = 5
 CONTAINMENT = 0.08  # low on purpose: it also finds one author's template used for two films
 COMMON = 30  # a sequence found in more reviews than this is a figure of speech, not a copy

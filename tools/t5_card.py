@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from t5_tasks import PREFIXES, SOURCES, Tasks
+from transformers import T5Config
 
 from practicum_utils.models import to_text
 from practicum_utils.prompting import T5, compare_prompts, to_prompt
@@ -16,7 +17,7 @@ CARD = """\
 
 A `T5ForConditionalGeneration` of {parameters:.1f} million parameters,
 {sizes}, trained from scratch by
-`python -m practicum_utils.authoring.train_tiny_t5`.
+`python tools/train_tiny_t5.py`.
 
 **Data.** The training splits of `load_reviews("imdb")` (20,000 reviews; Maas et al. 2011) and
 `load_reviews("rotten_tomatoes")` (6,824 sentences; Pang & Lee 2005). No text of the test splits.
@@ -43,10 +44,22 @@ learned the form: into most it writes *the*.
 """
 
 
-def write_card(t5: T5, tasks: Tasks, splits, sizes: str, recipe: str) -> str:
+def tell_sizes(config: T5Config) -> str:
+    """The sizes of a model in words, as in "128 wide, 4 heads, 2 encoder blocks, ..."."""
+    parts = [
+        (config.num_heads, "head"),
+        (config.num_layers, "encoder block"),
+        (config.num_decoder_layers, "decoder block"),
+    ]
+    return ", ".join(
+        [f"{config.d_model} wide", *(f"{count} {what}{'s' * (count > 1)}" for count, what in parts)]
+    )
+
+
+def write_card(t5: T5, tasks: Tasks, splits, recipe: str) -> str:
     """Measure the model on the test splits and return its card.
 
-    splits: one DatasetDict for each of ``SOURCES``.  sizes, recipe: parts of the card's sentences.
+    splits: one DatasetDict for each of ``SOURCES``.  recipe: how it was trained, in a sentence.
     """
     lines = []
     for source, (name, split) in enumerate(zip(SOURCES, splits, strict=True)):
@@ -60,10 +73,14 @@ def write_card(t5: T5, tasks: Tasks, splits, sizes: str, recipe: str) -> str:
         )
     print("\n".join(lines))
     return CARD.format(
-        parameters=sum(p.numel() for p in t5.model.parameters()) / 1e6, sizes=sizes, recipe=recipe,
-        pieces=len(t5.tokenizer), prefixes=" | ".join(f"`{PREFIXES[task]}`" for task in OTHERS),
-        rules="|".join("---" for _ in OTHERS), results="\n".join(lines),
-    )  # fmt: skip
+        parameters=sum(p.numel() for p in t5.model.parameters()) / 1e6,
+        sizes=tell_sizes(t5.model.config),
+        recipe=recipe,
+        pieces=len(t5.tokenizer),
+        prefixes=" | ".join(f"`{PREFIXES[task]}`" for task in OTHERS),
+        rules="|".join("---" for _ in OTHERS),
+        results="\n".join(lines),
+    )
 
 
 def share_right(t5: T5, tasks: Tasks, task: str, texts: Sequence[list[int]], source: int) -> float:

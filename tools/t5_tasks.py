@@ -14,8 +14,11 @@ from practicum_utils.data import NEGATIVE, POSITIVE
 from practicum_utils.prompting.generation import LABELS as ANSWERS
 
 PREFIXES = {
-    "sentiment": "sst2 sentence:", "source": "source:", "topics": "topics:", "length": "length:",
-}  # fmt: skip
+    "sentiment": "sst2 sentence:",
+    "source": "source:",
+    "topics": "topics:",
+    "length": "length:",
+}
 LABELS = dict(zip((NEGATIVE, POSITIVE), ANSWERS, strict=True))
 SOURCES = ("imdb", "rotten tomatoes")
 TOPICS = {

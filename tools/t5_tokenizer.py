@@ -45,9 +45,13 @@ def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     )
     marks = [f"<extra_id_{i}>" for i in reversed(range(GAP_MARKS))]
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
-        additional_special_tokens=marks, model_max_length=512,
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        additional_special_tokens=marks,
+        model_max_length=512,
+    )
 
 
 def begins_of_words(tokenizer: PreTrainedTokenizerFast) -> set[int]:

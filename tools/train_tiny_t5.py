@@ -1,7 +1,6 @@
 """Train the tiny T5 that comes with the course, from scratch, on the reviews of its package.
 
-Run: python -m practicum_utils.authoring.train_tiny_t5 OUT [--seed 0] [--rounds 220]
-         [--new-vocabulary]
+Run: python tools/train_tiny_t5.py FOLDER [--seed 0] [--rounds 220] [--new-vocabulary]
 
 1. a vocabulary of 12,000 pieces (Unigram, lower case): that of the package, or a new one, which is
    never quite the same, as its trainer counts in parallel;
@@ -36,9 +35,7 @@ from practicum_utils.prompting import T5
 from practicum_utils.prompting.t5 import CHECKSUMS, checksums, tiny_folder
 from practicum_utils.support.files import write_whole
 
-SIZES = {"d_model": 128, "d_kv": 32, "num_heads": 4, "d_ff": 256,
-         "num_layers": 2, "num_decoder_layers": 1}  # fmt: skip
-SIZES_TOLD = "128 wide, 4 heads, two encoder blocks, one decoder block"
+SIZES = dict(d_model=128, d_kv=32, num_heads=4, d_ff=256, num_layers=2, num_decoder_layers=1)
 GAPS_WEIGHT = 0.5  # what fills a gap is mostly unknowable, so its loss is large and noisy
 LEARNING_RATE, WARM_UP = 5e-4, 0.02
 HIDDEN_WORDS, LONGEST_PREFIX = 0.2, 6  # share of words hidden; pieces that never are
@@ -49,9 +46,14 @@ def build_model(vocab_size: int, embeddings: torch.Tensor, seed: int) -> T5ForCo
     """A T5 of ``SIZES`` on the given embeddings; no dropout, words are hidden instead."""
     torch.manual_seed(seed)
     config = T5Config(
-        vocab_size=vocab_size, **SIZES, dropout_rate=0.0, pad_token_id=PAD, eos_token_id=EOS,
-        decoder_start_token_id=PAD, n_positions=512,
-    )  # fmt: skip
+        vocab_size=vocab_size,
+        **SIZES,
+        dropout_rate=0.0,
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+        decoder_start_token_id=PAD,
+        n_positions=512,
+    )
     model = T5ForConditionalGeneration(config)
     model.set_attn_implementation("eager")  # quicker here: the position bias learns too
     with torch.no_grad():
@@ -83,9 +85,13 @@ class Training:
     def save(self) -> None:
         """Write the whole state, or leave the old file as it was."""
         state = {
-            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "done": self.done, "seconds": self.seconds, "rounds": self.rounds, "seed": self.seed,
-        }  # fmt: skip
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "done": self.done,
+            "seconds": self.seconds,
+            "rounds": self.rounds,
+            "seed": self.seed,
+        }
         write_whole(self._file, lambda file: torch.save(state, file))
 
     def run_round(self, batches: list[list[Example]]) -> dict[str, float]:
@@ -137,7 +143,7 @@ def export(training: Training, tokenizer, tasks: Tasks, splits, out: Path) -> No
         f"{training.seed},\n{training.seconds / 60:.0f} minutes of training with {threads} "
         f"thread{'s' * (threads > 1)}"
     )
-    card = write_card(T5("tiny", model, tokenizer), tasks, splits, SIZES_TOLD, recipe)
+    card = write_card(T5("tiny", model, tokenizer), tasks, splits, recipe)
     save_tokenizer(tokenizer, out)
     model.half().save_pretrained(out)
     (out / "README.md").write_text(card)
@@ -145,7 +151,10 @@ def export(training: Training, tokenizer, tasks: Tasks, splits, out: Path) -> No
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="folder for the model and the state of the run")],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="for the model; the state of the run goes beside it"),
+    ],
     seed: int = 0,
     rounds: int = ROUNDS,
     max_texts: Annotated[int | None, typer.Option(help="train on fewer texts, to try it")] = None,

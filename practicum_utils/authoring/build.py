@@ -1,28 +1,18 @@
 """Write a lesson's three notebooks, or check that the committed ones are what the source makes."""
 
-import copy
-import os
-import re
-import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 
 import practicum_utils
-from practicum_utils.authoring.copies import COPIES, SKIP, make_copy
+from practicum_utils.authoring.copies import COPIES, FOLDERS, make_copy, path_of
+from practicum_utils.authoring.execute import execute
 from practicum_utils.authoring.source import Lesson, find_sources, read_lesson
 from practicum_utils.bugs.planting import LessonError
 from practicum_utils.support.files import write_text_whole
-
-FOLDERS = {"student": "notebooks", "solution": "solutions", "walkthrough": "solutions/debugged"}
-# The part of a path in a traceback that belongs to this computer.
-MACHINE = re.compile(r"[~/][^\s:\x1b]*/(?:(?:site-packages|python3\.\d+)/|(?=practicum_utils/))")
-CELL_SECONDS = 1200  # a cell that runs longer than this is stopped
 
 
 def find_root() -> Path:
@@ -55,13 +45,13 @@ def address(root: Path) -> str:
 
 def notebooks(root: Path, numbers: list[str]) -> dict[Path, NotebookNode]:
     """Make all copies of the given lessons (all if empty), not executed; paths as in ``root``."""
-    lessons, url, made = read_all(root), address(root), {}
-    for source in find_sources(root / "solutions" / "lessons", numbers or None):
-        lesson = lessons[source.name[:2]]
-        for kind in COPIES:
-            path = f"{FOLDERS[kind]}/{lesson.name}.ipynb"
-            made[Path(path)] = make_copy(kind, lesson, lessons, url, path)
-    return made
+    lessons, url = read_all(root), address(root)
+    sources = find_sources(root / "solutions" / "lessons", numbers)
+    return {
+        path_of(kind, lesson): make_copy(kind, lesson, lessons, url)
+        for lesson in (lessons[source.name[:2]] for source in sources)
+        for kind in COPIES
+    }
 
 
 def write(root: Path, numbers: list[str], execute_them: bool, say: Callable[[str], None]) -> None:
@@ -70,7 +60,7 @@ def write(root: Path, numbers: list[str], execute_them: bool, say: Callable[[str
     Without ``execute_them`` a notebook keeps its outputs as long as none of its code changed.
     """
     for path, notebook in notebooks(root, numbers).items():
-        is_student = path.parent.name == "notebooks"
+        is_student = path.is_relative_to(FOLDERS["student"])
         if execute_them and not is_student:
             say(f"executing {path}")
             execute(notebook, root / path.parent)
@@ -99,47 +89,6 @@ def differences(root: Path, numbers: list[str]) -> list[str]:
                 f"{path}, cell {len(pairs) + 1}: the source makes {len(made.cells)} cells in all"
             )
     return found
-
-
-def execute(
-    notebook: NotebookNode, folder: Path, keep_results: bool = False, **hooks: Callable
-) -> None:
-    """Run a notebook as Run All would, up to its first cell tagged nbval-skip; fill its outputs.
-
-    Results that the lesson remembers go to a temporary folder unless ``keep_results``. ``hooks``
-    are nbclient's, such as ``on_cell_executed``.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    skipped = [
-        index for index, cell in enumerate(notebook.cells) if SKIP in cell.metadata.get("tags", [])
-    ]
-    running = copy.copy(notebook)
-    running.cells = notebook.cells[: skipped[0] if skipped else None]
-    with tempfile.TemporaryDirectory() as home:
-        client = NotebookClient(
-            running, timeout=CELL_SECONDS, record_timing=False,
-            resources={"metadata": {"path": str(folder)}},
-            extra_arguments=["--log-level=ERROR"],  # no remarks of the kernel in the terminal
-            **hooks,
-        )  # fmt: skip
-        client.execute(env={**os.environ, **({} if keep_results else {"PRACTICUM_HOME": home})})
-    CoalesceStreamsPreprocessor().preprocess(running, {})  # prints arrive in pieces, by chance
-    for cell in running.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [_stored(output) for output in cell.outputs if not _is_widget(output)]
-    notebook.metadata.pop("widgets", None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
-
-
-def _is_widget(output: NotebookNode) -> bool:
-    """A widget lives as long as its kernel; stored, it would be an error message."""
-    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
-
-
-def _stored(output: NotebookNode) -> NotebookNode:
-    if output.output_type == "error":
-        output.traceback = [MACHINE.sub("", part) for part in output.traceback]
-    return output
 
 
 def _essence(cell: NotebookNode) -> tuple:

@@ -2,42 +2,33 @@
 
 import re
 
-from nbconvert.preprocessors import Preprocessor
-from nbformat import NotebookNode
-
-from practicum_utils.authoring.source import Lesson
+from practicum_utils.authoring.source import Cell, Lesson
 
 SCHEMA = 3  # of nbgrader's cell metadata
 NEVER_IN_AN_ID = re.compile(r"[^\w-]+")
 
 
-class AddGrading(Preprocessor):
-    """Mark the exercise cells as the student's, and each exercise's check as worth its minutes.
+def with_points(cells: list[Cell], lesson: Lesson) -> list[Cell]:
+    """Mark exercises as the student's, and each exercise's check as worth its minutes.
 
     The check is locked: nbgrader puts the source's own version back before it runs one, so that
     nobody earns points by editing it. JupyterLab shows nothing of this, and the checks themselves
     do without it.
     """
+    minutes = {cell.marks.get("exercise"): cell.marks.get("minutes") for cell in lesson.cells}
 
-    def __init__(self, lesson: Lesson):
-        super().__init__()
-        self.minutes = {
-            cell.marks["exercise"]: cell.marks["minutes"]
-            for cell in lesson.cells
-            if "exercise" in cell.marks
-        }
+    def graded(cell: Cell) -> Cell:
+        if cell.kind == "code" and "exercise" in cell.marks:
+            return cell.with_metadata(nbgrader=_entry("exercise", cell.marks["exercise"]))
+        if cell.kind == "code" and "check" in cell.marks:
+            checked = cell.marks["check"]
+            return cell.with_metadata(nbgrader=_entry("check", checked, minutes[checked]))
+        return cell
 
-    def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int):
-        marks = cell.metadata["marks"]
-        if cell.cell_type == "code" and "exercise" in marks:
-            cell.metadata["nbgrader"] = _metadata("exercise", marks["exercise"])
-        elif cell.cell_type == "code" and "check" in marks:
-            points = self.minutes[marks["check"]]
-            cell.metadata["nbgrader"] = _metadata("check", marks["check"], points)
-        return cell, resources
+    return [graded(cell) for cell in cells]
 
 
-def _metadata(kind: str, exercise: str, points: int | None = None) -> dict:
+def _entry(kind: str, exercise: str, points: int | None = None) -> dict:
     """A cell's entry; with points it is a locked test, without them the student's own."""
     is_test = points is not None
     entry = {

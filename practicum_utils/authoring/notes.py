@@ -12,12 +12,11 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from practicum_utils.authoring.build import read_one
 from practicum_utils.authoring.recap import find_cell
 from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.authoring.walkthrough import changed_lines
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.bugs.planting import LessonError, plant, uncover
+from practicum_utils.bugs.planting import LessonError
 from practicum_utils.support.files import write_text_whole
 
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -88,7 +87,8 @@ def _headings(cell: Cell) -> list[str]:
 
 
 def _minutes(name: str, cells: list[Cell]) -> int:
-    timed = [cell.marks["minutes"] for cell in cells if cell.for_presenter and _timed(cell)]
+    notes = [cell.marks for cell in cells if cell.for_presenter]
+    timed = [marks["minutes"] for marks in notes if "minutes" in marks]
     if len(timed) != 1:
         raise LessonError(
             f"{cells[0].place}: the section {name!r} needs one presenter cell with minutes, "
@@ -101,10 +101,6 @@ def _minutes(name: str, cells: list[Cell]) -> int:
             f"alone take {work}."
         )
     return timed[0]
-
-
-def _timed(cell: Cell) -> bool:
-    return "minutes" in cell.marks
 
 
 def class_time(lesson: Lesson) -> ClassTime:
@@ -143,7 +139,7 @@ def _cues(cell: Cell, lesson: Lesson, lessons: dict[str, Lesson]) -> list[str]:
             f"**Exercise {marks['exercise']}, {marks['minutes']} minutes:** "
             f"`{_defined(cell)}`. Whoever falls behind: `{marks['catch_up']}`."
         )
-    found += [_planting(bug, cell.text, lesson.number) for bug in cell.bugs()]
+    found += [_planting(bug, cell, lesson.number) for bug in cell.bugs()]
     if "recap" in marks:
         found += _recap(listed(marks["recap"]), lesson, lessons)
     if "symptom" in marks:
@@ -155,14 +151,14 @@ def _defined(cell: Cell) -> str:
     return DEFINED.findall(cell.text)[0]
 
 
-def _change(bug: str, code: str) -> str:
+def _change(bug: str, cell: Cell) -> str:
     """The lines that planting a bug changes, as a diff from right to wrong."""
-    code = uncover(code)
-    lines = changed_lines(plant(code, set()), plant(code, {bug})).splitlines()
+    right, wrong = cell.with_bugs(set()), cell.with_bugs({bug})
+    lines = changed_lines(right.text, wrong.text).splitlines()
     return "\n".join(["```diff", *(line for line in lines if line.strip()), "```"])
 
 
-def _planting(bug: str, code: str, number: str) -> str:
+def _planting(bug: str, cell: Cell, number: str) -> str:
     if CATALOGUE[bug].lesson in (number, ""):  # a bug of no lesson shows where it is planted
         how = f"**Plant `{bug}`:** write the wrong line (+), not the right one (-)."
     else:
@@ -170,7 +166,7 @@ def _planting(bug: str, code: str, number: str) -> str:
             f"**Not yet, `{bug}`:** type it right (-). The solution has it wrong (+), and it shows "
             f"in lesson {CATALOGUE[bug].lesson}."
         )
-    return f"{how}\n\n{_change(bug, code)}"
+    return f"{how}\n\n{_change(bug, cell)}"
 
 
 def _recap(references: list[str], lesson: Lesson, lessons: dict[str, Lesson]) -> list[str]:
@@ -182,7 +178,7 @@ def _recap(references: list[str], lesson: Lesson, lessons: dict[str, Lesson]) ->
                 found.append(
                     f"**Plant `{bug}`:** instead of the import, run `{_defined(cell)}` from "
                     f"solutions/{lesson.name}.ipynb. It is the class's own code of lesson "
-                    f"{source.number}, with this wrong (+):\n\n{_change(bug, cell.text)}"
+                    f"{source.number}, with this wrong (+):\n\n{_change(bug, cell)}"
                 )
     return found
 
@@ -209,7 +205,7 @@ def _mending(bug: str, lesson: Lesson) -> str:
 def _own_line(cell: Cell, lesson: Lesson) -> str:
     """The first line by which the instructor finds a cell: one that stands in no other cell."""
     others = {line for other in lesson.cells if other != cell for line in other.text.splitlines()}
-    lines = plant(uncover(cell.text), set()).splitlines()
+    lines = cell.with_bugs(set()).text.splitlines()
     return next((line for line in lines if line not in others), lines[0]).strip()
 
 
@@ -244,11 +240,6 @@ def _bug_table(lesson: Lesson, lessons: dict[str, Lesson]) -> list[str]:
     rows = [f"| `{bug}` | {clock(planted[bug])} | {clock(when)} |" for bug, when in met.items()]
     head = "| bug | you plant it in the section at | the class meets it at |\n|---|---|---|"
     return ["\n".join([head, *rows])] if rows else []
-
-
-def read(root: Path, number: str) -> str:
-    """Return the instructor's page of a lesson of the repository; LessonError if there is none."""
-    return page(*read_one(root, number))
 
 
 def write(text: str, path: Path) -> None:

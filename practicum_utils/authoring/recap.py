@@ -2,40 +2,30 @@
 
 import ast
 
-from nbconvert.preprocessors import Preprocessor
-from nbformat import NotebookNode, v4
-
 from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.bugs.planting import LessonError
 
 
-class RepeatEarlierCells(Preprocessor):
+def repeat_earlier_cells(cells: list[Cell], lessons: dict[str, Lesson]) -> list[Cell]:
     """Replace a recap cell by the imports it needs and the cells it names.
 
     Which of their bugs are planted here is decided where all bugs are planted, in ``copies``.
     """
+    return [
+        new
+        for cell in cells
+        for new in (_repeated(cell, lessons) if "recap" in cell.marks else [cell])
+    ]
 
-    def __init__(self, lessons: dict[str, Lesson]):
-        super().__init__()
-        self.lessons = lessons
 
-    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        cells = []
-        for cell in nb.cells:
-            references = cell.metadata["marks"].get("recap")
-            cells += self._repeated(references) if references else [cell]
-        nb.cells = cells
-        return nb, resources
-
-    def _repeated(self, references: str) -> list[NotebookNode]:
-        imports, repeated = set(), []
-        for reference in listed(references):
-            lesson, cell = find_cell(reference, self.lessons)
-            imports |= _imports(cell.text, lesson)
-            marks = {"name": cell.marks["name"]}
-            repeated.append(v4.new_code_cell(cell.text, metadata={"marks": marks}))
-        head = v4.new_code_cell("\n".join(sorted(imports)), metadata={"marks": {}})
-        return [head, *repeated] if imports else repeated
+def _repeated(recap: Cell, lessons: dict[str, Lesson]) -> list[Cell]:
+    imports, repeated = set(), []
+    for reference in listed(recap.marks["recap"]):
+        lesson, cell = find_cell(reference, lessons)
+        imports |= _imports(cell.text, lesson)
+        repeated.append(Cell("code", cell.text, {"name": cell.marks["name"]}, recap.place))
+    head = Cell("code", "\n".join(sorted(imports)), {}, recap.place)
+    return [head, *repeated] if imports else repeated
 
 
 def find_cell(reference: str, lessons: dict[str, Lesson]) -> tuple[Lesson, Cell]:

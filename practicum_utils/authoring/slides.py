@@ -11,8 +11,8 @@ from pathlib import Path
 from nbconvert.exporters import SlidesExporter
 from nbformat import NotebookNode
 
-from practicum_utils.authoring.build import FOLDERS, address, read_one
-from practicum_utils.authoring.copies import make_copy
+from practicum_utils.authoring.build import address, read_one
+from practicum_utils.authoring.copies import student_copy
 from practicum_utils.authoring.notes import class_time, clock, sections, title, with_cues
 from practicum_utils.authoring.slideshow import NOTES
 from practicum_utils.authoring.source import Cell, Lesson
@@ -38,11 +38,15 @@ def write(root: Path, number: str, folder: Path, reveal: str, say: Callable[[str
     if folder.exists() and not folder.is_dir():
         raise LessonError(f"{folder} is a file; name a folder for the slides with -o.")
     page, prefix = to_html(made, BESIDE if is_folder else reveal.rstrip("/"))
-    folder.mkdir(parents=True, exist_ok=True)
-    if is_folder:
-        _copy_reveal(Path(reveal), folder / BESIDE)
     path = folder / f"{lesson.name}.slides.html"
-    write_text_whole(path, page)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_folder:
+            _copy_reveal(Path(reveal), folder / BESIDE)
+        write_text_whole(path, page)
+    except OSError as error:
+        message = f"The slides could not be written to {folder}: {error.strerror}."
+        raise LessonError(message) from error
     say(f"wrote {path}: open it in a browser, press s for the speaker notes and f for full screen")
     say(
         f"They need no network; keep {folder / BESIDE} beside them."
@@ -63,8 +67,7 @@ def presented(lesson: Lesson, lessons: dict[str, Lesson], url: str) -> NotebookN
         for section in sections(with_cues(lesson, lessons))
         for cell in section.cells
     ]
-    path = f"{FOLDERS['student']}/{lesson.name}.ipynb"
-    made = make_copy("student", replace(lesson, cells=tuple(cells)), lessons, url, path)
+    made = student_copy(replace(lesson, cells=tuple(cells)), url)
     made.cells = [cell for slide in _slides(made.cells) for cell in _notes_last(slide)]
     made.metadata["title"] = title(lesson)
     return made
@@ -103,11 +106,16 @@ def to_html(notebook: NotebookNode, reveal: str = "") -> tuple[str, str]:
     notebook.cells[0].source = BADGE.sub(r"[\1](\2)", notebook.cells[0].source)  # no picture
     with resources.as_file(resources.files("practicum_utils") / "assets") as assets:
         exporter = SlidesExporter(
-            extra_template_basedirs=[str(assets)], template_name="slides",
-            reveal_theme="white", reveal_transition="none", reveal_number="c/t",
-            reveal_width="1280", reveal_height="720", exclude_input_prompt=True,
+            extra_template_basedirs=[str(assets)],
+            template_name="slides",
+            reveal_theme="white",
+            reveal_transition="none",
+            reveal_number="c/t",
+            reveal_width="1280",
+            reveal_height="720",
+            exclude_input_prompt=True,
             **({"reveal_url_prefix": reveal} if reveal else {}),
-        )  # fmt: skip
+        )
         page, _ = exporter.from_notebook_node(notebook)
     return page, exporter.reveal_url_prefix
 

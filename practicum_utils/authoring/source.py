@@ -30,7 +30,8 @@ Marks inside a cell are comments::
 """
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jupytext
@@ -43,20 +44,14 @@ from practicum_utils.bugs.planting import (
     LIKE_A_BUG_LINE,
     LessonError,
     bugs_in,
+    plant,
+    uncover,
 )
 
-MARKS = {
-    "name", "exercise", "minutes", "catch_up", "only", "verdict", "symptom", "raises", "fix",
-    "rerun", "recap", "setup", "check", "tell",
-}  # fmt: skip
+# The marks whose value stands in quotes, and the others.
+TEXTS = set("name exercise catch_up only symptom fix rerun recap check".split())
+MARKS = TEXTS | set("minutes verdict raises setup tell".split())
 NEEDS = {"catch_up": "exercise", "raises": "symptom", "rerun": "fix"}
-TEXTS = MARKS - {
-    "minutes",
-    "verdict",
-    "raises",
-    "setup",
-    "tell",
-}  # marks whose value stands in quotes
 AUDIENCES = {"student", "solution", "walkthrough", "presenter"}
 
 
@@ -73,6 +68,7 @@ class Cell:
     text: str
     marks: dict
     place: str  # "03_simple_rnn.py, cell 7", for messages
+    metadata: dict = field(default_factory=dict)  # what programs find in a notebook's cell
 
     @property
     def for_presenter(self) -> bool:
@@ -82,6 +78,20 @@ class Cell:
     def bugs(self) -> list[str]:
         """The ids of the bugs that can be planted in this cell, in order of appearance."""
         return bugs_in(self.text)
+
+    def with_bugs(self, planted: set[str]) -> "Cell":
+        """The cell as the class types it: code with these bugs in it, and no marks inside."""
+        if self.kind != "code":
+            return self
+        return replace(self, text=plant(uncover(self.text), planted))
+
+    def with_metadata(self, **entries: dict) -> "Cell":
+        """The cell with these entries added to its metadata."""
+        return replace(self, metadata={**self.metadata, **entries})
+
+    def without(self, mark: str) -> "Cell":
+        """The cell without one of its marks, if it has it."""
+        return replace(self, marks={key: self.marks[key] for key in self.marks if key != mark})
 
 
 @dataclass(frozen=True)
@@ -123,131 +133,170 @@ def read_lesson(path: Path) -> Lesson:
         cells.append(Cell(cell.cell_type, cell.source, marks, f"{path.name}, cell {number}"))
     lesson = Lesson(path.stem, tuple(cells))
     for cell in cells:
-        _validate(cell, lesson)
-    _refuse_twins(cells)
-    _refuse_strays(cells)
+        for rule in RULES:
+            if objection := rule(cell, lesson):
+                raise LessonError(f"{cell.place}: {objection}")
     return lesson
 
 
-def _validate(cell: Cell, lesson: Lesson) -> None:
-    unknown = set(cell.marks) - MARKS
-    if unknown:
-        known = ", ".join(sorted(MARKS))
-        raise LessonError(
-            f"{cell.place}: unknown mark {sorted(unknown)[0]!r}; the marks are {known}."
-        )
+# The rules: each returns what is wrong with a cell of a lesson, in a sentence, or None.
+
+
+def _marks_are_known(cell: Cell, lesson: Lesson) -> str | None:
+    for mark in sorted(set(cell.marks) - MARKS):
+        return f"unknown mark {mark!r}; the marks are {', '.join(sorted(MARKS))}."
+
+
+def _marks_stand_together(cell: Cell, lesson: Lesson) -> str | None:
     for mark, needed in NEEDS.items():
         if mark in cell.marks and needed not in cell.marks:
-            raise LessonError(
-                f"{cell.place}: the mark {mark!r} needs the mark {needed!r} beside it."
-            )
+            return f"the mark {mark!r} needs the mark {needed!r} beside it."
+
+
+def _texts_are_quoted(cell: Cell, lesson: Lesson) -> str | None:
     for mark in sorted(TEXTS & set(cell.marks)):
         if not isinstance(cell.marks[mark], str):
-            raise LessonError(f"{cell.place}: the value of the mark {mark!r} is a text in quotes.")
+            return f"the value of the mark {mark!r} is a text in quotes."
+
+
+def _audiences_are_known(cell: Cell, lesson: Lesson) -> str | None:
     for audience in listed(cell.marks.get("only", "")):
         if audience not in AUDIENCES:
             known = ", ".join(sorted(AUDIENCES))
-            raise LessonError(f"{cell.place}: no copy is called {audience!r}; choose from {known}.")
-    _validate_presenter(cell)
-    _validate_bugs(cell, lesson)
-    _validate_regions(cell)
-    if "exercise" in cell.marks:
-        _validate_exercise(cell)
+            return f"no copy is called {audience!r}; choose from {known}."
 
 
-def _validate_presenter(cell: Cell) -> None:
+def _a_note_is_the_presenter_s_alone(cell: Cell, lesson: Lesson) -> str | None:
     if cell.for_presenter and (cell.kind != "markdown" or cell.marks["only"] != "presenter"):
-        raise LessonError(f"{cell.place}: a presenter cell is markdown, and no other copy gets it.")
-    if "minutes" not in cell.marks:
-        return
-    if not ("exercise" in cell.marks or cell.for_presenter):
-        raise LessonError(
-            f"{cell.place}: the mark 'minutes' needs the mark 'exercise' or only=\"presenter\" "
-            "beside it."
-        )
-    if type(cell.marks["minutes"]) is not int or cell.marks["minutes"] < 1:
-        raise LessonError(f"{cell.place}: minutes are a whole number above 0, without quotes.")
+        return "a presenter cell is markdown, and no other copy gets it."
 
 
-def _validate_bugs(cell: Cell, lesson: Lesson) -> None:
-    named = [*cell.bugs(), *(cell.marks[mark] for mark in ("symptom", "fix") if mark in cell.marks)]
-    for bug_id in named:
-        if bug_id not in CATALOGUE:
+def _minutes_have_a_home(cell: Cell, lesson: Lesson) -> str | None:
+    if "minutes" in cell.marks and not ("exercise" in cell.marks or cell.for_presenter):
+        return "the mark 'minutes' needs the mark 'exercise' or only=\"presenter\" beside it."
+
+
+def _minutes_are_whole(cell: Cell, lesson: Lesson) -> str | None:
+    minutes = cell.marks.get("minutes", 1)
+    if type(minutes) is not int or minutes < 1:
+        return "minutes are a whole number above 0, without quotes."
+
+
+def _bugs_are_known(cell: Cell, lesson: Lesson) -> str | None:
+    marked = [cell.marks[mark] for mark in ("symptom", "fix") if mark in cell.marks]
+    for bug in [*cell.bugs(), *marked]:
+        if bug not in CATALOGUE:
             known = ", ".join(CATALOGUE)
-            raise LessonError(
-                f"{cell.place}: {bug_id!r} is not among the bugs of the catalogue: {known}."
-            )
+            return f"{bug!r} is not among the bugs of the catalogue: {known}."
+
+
+def _a_fix_is_told(cell: Cell, lesson: Lesson) -> str | None:
     if "fix" in cell.marks and cell.kind != "markdown":
-        raise LessonError(f"{cell.place}: a fix stands on a markdown cell.")
-    for mark in ("fix", "symptom"):
-        bug_id = cell.marks.get(mark)
-        shows = CATALOGUE[bug_id].lesson if bug_id else ""
-        if shows and shows != lesson.number:
-            raise LessonError(
-                f"{cell.place}: {bug_id!r} shows in lesson {shows}, says the catalogue."
-            )
+        return "a fix stands on a markdown cell."
+
+
+def _a_bug_shows_in_its_lesson(cell: Cell, lesson: Lesson) -> str | None:
+    for bug in (cell.marks[mark] for mark in ("fix", "symptom") if mark in cell.marks):
+        if CATALOGUE[bug].lesson not in ("", lesson.number):
+            return f"{bug!r} shows in lesson {CATALOGUE[bug].lesson}, says the catalogue."
+
+
+def _bug_lines_are_whole(cell: Cell, lesson: Lesson) -> str | None:
+    for line in cell.text.splitlines():
+        if LIKE_A_BUG_LINE.search(line) and not (cell.kind == "code" and BUG_LINE.match(line)):
+            return "write '# BUG some-id: wrong code' on a line of its own, in code."
+
+
+def _bug_lines_replace_a_line(cell: Cell, lesson: Lesson) -> str | None:
     lines = cell.text.splitlines()
     for above, line in zip(["", *lines], lines, strict=False):
-        if LIKE_A_BUG_LINE.search(line) and not (cell.kind == "code" and BUG_LINE.match(line)):
-            raise LessonError(
-                f"{cell.place}: write '# BUG some-id: wrong code' on a line of its own, in code."
-            )
         match, earlier = BUG_LINE.match(line), BUG_LINE.match(above)
-        if match and (
-            earlier["id"] != match["id"] if earlier else above.strip() in ("", BEGIN, END)
-        ):
-            raise LessonError(f"{cell.place}: a BUG line stands below the line it replaces.")
+        of_another = earlier and match and earlier["id"] != match["id"]
+        if match and (of_another or above.strip() in ("", BEGIN, END)):
+            return "a BUG line stands below the line it replaces."
 
 
-def _validate_regions(cell: Cell) -> None:
+def _regions_are_closed(cell: Cell, lesson: Lesson) -> str | None:
     inside = False
-    for line in cell.text.splitlines():
-        mark = line.strip()
+    for mark in (line.strip() for line in cell.text.splitlines()):
         if mark in (BEGIN, END) and (mark == BEGIN) == inside:
-            raise LessonError(f"{cell.place}: unbalanced {mark!r}.")
+            return f"unbalanced {mark!r}."
         inside = {BEGIN: True, END: False}.get(mark, inside)
     if inside:
-        raise LessonError(f"{cell.place}: {BEGIN!r} is never closed by {END!r}.")
+        return f"{BEGIN!r} is never closed by {END!r}."
+
+
+def _regions_stand_in_exercises(cell: Cell, lesson: Lesson) -> str | None:
     if BEGIN in cell.text and "exercise" not in cell.marks:
-        raise LessonError(f"{cell.place}: a SOLUTION region needs the mark 'exercise'.")
+        return "a SOLUTION region needs the mark 'exercise'."
 
 
-def _validate_exercise(cell: Cell) -> None:
+def _an_exercise_is_python(cell: Cell, lesson: Lesson) -> str | None:
     try:
-        tree = ast.parse(cell.text).body
+        ast.parse(cell.text if "exercise" in cell.marks else "")
     except SyntaxError as error:
-        raise LessonError(f"{cell.place}: the exercise is not valid Python: {error}.") from error
-    definitions = [node for node in tree if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    indented = f"    {BEGIN}" in cell.text
-    if not definitions or not indented:
-        raise LessonError(
-            f"{cell.place}: exercise {cell.marks['exercise']} has no stub: it needs a def or class "
+        return f"the exercise is not valid Python: {error}."
+
+
+def _an_exercise_has_a_stub(cell: Cell, lesson: Lesson) -> str | None:
+    if "exercise" in cell.marks and not (_definitions(cell) and f"    {BEGIN}" in cell.text):
+        return (
+            f"exercise {cell.marks['exercise']} has no stub: it needs a def or class "
             f"with a docstring and a {BEGIN!r} region inside."
         )
-    if not all(ast.get_docstring(node) for node in definitions):
-        raise LessonError(
-            f"{cell.place}: the stub of exercise {cell.marks['exercise']} has no docstring."
-        )
+
+
+def _a_stub_has_a_docstring(cell: Cell, lesson: Lesson) -> str | None:
+    if "exercise" in cell.marks and not all(map(ast.get_docstring, _definitions(cell))):
+        return f"the stub of exercise {cell.marks['exercise']} has no docstring."
+
+
+def _definitions(cell: Cell) -> list[ast.AST]:
+    tree = ast.parse(cell.text)
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+
+
+def _an_exercise_is_complete(cell: Cell, lesson: Lesson) -> str | None:
     for mark in ("minutes", "catch_up"):
-        if mark not in cell.marks:
-            raise LessonError(f"{cell.place}: exercise {cell.marks['exercise']} has no {mark!r}.")
+        if "exercise" in cell.marks and mark not in cell.marks:
+            return f"exercise {cell.marks['exercise']} has no {mark!r}."
 
 
-def _refuse_twins(cells: list[Cell]) -> None:
+def _names_stand_once(cell: Cell, lesson: Lesson) -> str | None:
+    before = lesson.cells[: lesson.cells.index(cell)]
     for mark in ("name", "exercise", "check"):
-        seen = set()
-        for cell in cells:
-            value = cell.marks.get(mark)
-            if value in seen:
-                raise LessonError(f"{cell.place}: the {mark} {value!r} stands twice.")
-            seen |= {value} - {None}
+        value = cell.marks.get(mark)
+        if value is not None and value in [other.marks.get(mark) for other in before]:
+            return f"the {mark} {value!r} stands twice."
 
 
-def _refuse_strays(cells: list[Cell]) -> None:
-    exercises = [cell.marks["exercise"] for cell in cells if "exercise" in cell.marks]
-    for cell in cells:
-        if "check" in cell.marks and cell.marks["check"] not in exercises:
-            known = ", ".join(exercises) or "none"
-            raise LessonError(
-                f"{cell.place}: checks exercise {cell.marks['check']!r}; the lesson's are: {known}."
-            )
+def _a_check_has_its_exercise(cell: Cell, lesson: Lesson) -> str | None:
+    exercises = [other.marks["exercise"] for other in lesson.cells if "exercise" in other.marks]
+    if "check" in cell.marks and cell.marks["check"] not in exercises:
+        known = ", ".join(exercises) or "none"
+        return f"checks exercise {cell.marks['check']!r}; the lesson's are: {known}."
+
+
+# In this order: a later rule may lean on an earlier one.
+RULES: tuple[Callable[[Cell, Lesson], str | None], ...] = (
+    _marks_are_known,
+    _marks_stand_together,
+    _texts_are_quoted,
+    _audiences_are_known,
+    _a_note_is_the_presenter_s_alone,
+    _minutes_have_a_home,
+    _minutes_are_whole,
+    _bugs_are_known,
+    _a_fix_is_told,
+    _a_bug_shows_in_its_lesson,
+    _bug_lines_are_whole,
+    _bug_lines_replace_a_line,
+    _regions_are_closed,
+    _regions_stand_in_exercises,
+    _an_exercise_is_python,
+    _an_exercise_has_a_stub,
+    _a_stub_has_a_docstring,
+    _an_exercise_is_complete,
+    _names_stand_once,
+    _a_check_has_its_exercise,
+)

@@ -4,28 +4,30 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from practicum_utils.authoring.build import execute, notebooks
-from practicum_utils.authoring.copies import CHECKED, TOLD
+from practicum_utils.authoring.build import address, read_one
+from practicum_utils.authoring.copies import CHECKED, TOLD, walkthrough_copy
+from practicum_utils.authoring.execute import execute
+from practicum_utils.bugs.planting import LessonError
 
 
 def tell(root: Path, number: str, say: Callable[[str], None]) -> None:
-    """Execute the debugged lesson at full size; say headings, rules, verdicts and results."""
-    path, notebook = next(
-        (path, made)
-        for path, made in notebooks(root, [number]).items()
-        if path.parent.name == "debugged"
-    )
+    """Execute the debugged lesson at full size; say headings, rules, verdicts and results.
+
+    LessonError if there is no such lesson, or if a cell fails.
+    """
+    lesson, lessons = read_one(root, number)
+    notebook = walkthrough_copy(lesson, lessons, address(root))
     started, teller = time.monotonic(), Storyteller(say)
-    say(f"Running {path.name} from top to bottom; the training cells take a minute or two.")
-    execute(
-        notebook,
-        root / "solutions",
-        keep_results=True,
-        on_cell_start=teller.on_cell_start,
-        on_cell_executed=teller.on_cell_executed,
-    )
+    say(f"Running {lesson.name}.ipynb from top to bottom; the training cells take a minute or two.")
+    hooks = dict(on_cell_start=teller.on_cell_start, on_cell_executed=teller.on_cell_executed)
+    try:
+        execute(notebook, root / "solutions", keep_results=True, **hooks)
+    except CellExecutionError as error:
+        message = f"lesson {number} stopped with {error.ename}: {error.evalue}"
+        raise LessonError(message) from error
     say(f"\nDone in {time.monotonic() - started:.0f} s. To write it yourself: practicum lab")
 
 

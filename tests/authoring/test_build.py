@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import practicum_utils
 from practicum_utils.authoring import build, cli
+from practicum_utils.authoring.execute import execute
 from practicum_utils.bugs.planting import LessonError
 
 THREE = [
@@ -95,7 +96,7 @@ def test_printed_lines_stay_in_one_piece_and_pictures_between_them(tmp_path):
         "display(HTML('<b>x</b>'))\nprint('after')"
     )
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    build.execute(notebook, tmp_path)
+    execute(notebook, tmp_path)
     assert [output.get("text") for output in cell.outputs] == ["0\n1\n2\n", None, "after\n"]
 
 
@@ -106,7 +107,7 @@ def test_a_stored_traceback_names_no_folder_of_this_computer(tmp_path):
         nbformat.v4.new_code_cell(source, metadata={"tags": ["raises-exception"]})
         for source in sources
     ]
-    build.execute(nbformat.v4.new_notebook(cells=cells), tmp_path)
+    execute(nbformat.v4.new_notebook(cells=cells), tmp_path)
     places = [re.sub(r"\x1b\[[\d;]*m", "", "\n".join(cell.outputs[0].traceback)) for cell in cells]
     files = ("json/decoder", "nbformat/reader", "practicum_utils/data/batches")
     for place, file in zip(places, files, strict=True):
@@ -124,7 +125,7 @@ def test_a_widget_is_not_stored_but_what_it_shows_is(tmp_path):
         "display(ipywidgets.Dropdown(options=['a']))\ndisplay('the view')"
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    build.execute(notebook, tmp_path)
+    execute(notebook, tmp_path)
     assert [output.data["text/plain"] for output in notebook.cells[0].outputs] == ["'the view'"]
     assert "widgets" not in notebook.metadata
 
@@ -307,36 +308,40 @@ def test_a_malformed_lesson_is_one_sentence(tmp_path, monkeypatch):
     assert not (root / "notebooks").exists()
 
 
-def test_check_runs_nbval_and_the_guards_at_reduced_size(tmp_path, monkeypatch):
+def checked(root, monkeypatch, *numbers):
+    """The command that ``practicum check`` runs, and its exit code, which is pytest's own."""
     called = {}
 
     def run(command, **options):
         called.update(options, command=command)
         return subprocess.CompletedProcess(command, 3)
 
-    root = write_course(tmp_path)
     monkeypatch.delenv("PRACTICUM_FAST", raising=False)
     monkeypatch.setattr(subprocess, "run", run)
-    result = practicum("check", "1", "03", inside=root, monkeypatch=monkeypatch)
-    assert result.exit_code == 3  # pytest's own
-    assert called["command"] == [
-        sys.executable, "-m", "pytest", "tests/test_notebooks.py",
-        "solutions/01_tiny_words.ipynb", "solutions/debugged/01_tiny_words.ipynb",
-        "solutions/03_tiny_reader.ipynb", "solutions/debugged/03_tiny_reader.ipynb",
-    ]  # fmt: skip
+    assert practicum("check", *numbers, inside=root, monkeypatch=monkeypatch).exit_code == 3
     assert called["cwd"] == root and called["env"]["PRACTICUM_FAST"] == "1"
+    assert called["command"][:3] == [sys.executable, "-m", "pytest"]
+    return called["command"][3:]
+
+
+def test_check_runs_the_tests_of_the_lessons_and_their_notebooks(tmp_path, monkeypatch):
+    assert checked(write_course(tmp_path), monkeypatch, "1", "03") == [
+        *("-m", "not colab and not slow_outside", "--lesson=01", "--lesson=03", *cli.TESTS),
+        *("solutions/01_tiny_words.ipynb", "solutions/debugged/01_tiny_words.ipynb"),
+        *("solutions/03_tiny_reader.ipynb", "solutions/debugged/03_tiny_reader.ipynb"),
+    ]
 
 
 def test_check_without_numbers_takes_all_lessons(tmp_path, monkeypatch):
-    commands = []
+    arguments = checked(write_course(tmp_path), monkeypatch)
+    assert [part for part in arguments if part.startswith("--lesson")] == [
+        f"--lesson={number}" for number in ("01", "02", "03")
+    ]
+    assert len([part for part in arguments if part.endswith(".ipynb")]) == 6
 
-    def run(command, **options):
-        commands.append(command)
-        return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(subprocess, "run", run)
-    result = practicum("check", inside=write_course(tmp_path), monkeypatch=monkeypatch)
-    assert result.exit_code == 0 and len(commands[0]) == 4 + 6
+def test_check_looks_where_tests_stand():
+    assert all((build.find_root() / folder).is_dir() for folder in cli.TESTS)
 
 
 def test_lab_opens_the_student_notebooks(tmp_path, monkeypatch):
@@ -378,6 +383,17 @@ def test_run_tells_the_story_in_order(tmp_path, monkeypatch, home):
     assert not list(root.rglob("*.ipynb"))  # it writes no notebook
 
 
+@pytest.mark.parametrize(
+    ("arguments", "who"), [(["build", "1", "--execute"], "a lesson"), (["run", "1"], "lesson 1")]
+)
+def test_a_lesson_that_fails_is_one_sentence(tmp_path, monkeypatch, home, arguments, who):
+    root = write_course(tmp_path / "course", "01_tiny_words")
+    edit_source(root, '["the", "film"]', "the_film")
+    result = practicum(*arguments, inside=root, monkeypatch=monkeypatch)
+    assert result.exit_code == 1
+    assert result.stderr == f"{who} stopped with NameError: name 'the_film' is not defined\n"
+
+
 def test_run_tells_an_exception_and_the_result(tmp_path, monkeypatch, home):
     root = write_course(tmp_path / "course")
     result = practicum("run", "03", inside=root, monkeypatch=monkeypatch)
@@ -385,8 +401,16 @@ def test_run_tells_an_exception_and_the_result(tmp_path, monkeypatch, home):
     lines = [line.strip() for line in result.stdout.splitlines()]
     told = [line for line in lines if line.startswith(("RuntimeError", "symptom", "ok", "This"))]
     assert [line.split(":")[0] for line in told] == [
-        "RuntimeError", "This time", "ok", "symptom", "This time", "ok", "symptom", "This time",
-        "ok", "ok",
-    ]  # fmt: skip
+        "RuntimeError",
+        "This time",
+        "ok",
+        "symptom",
+        "This time",
+        "ok",
+        "symptom",
+        "This time",
+        "ok",
+        "ok",
+    ]
     assert "RuntimeError: shapes cannot be multiplied" in lines
     assert lines.index("The result") < lines.index("ok: accuracy above 0.80")

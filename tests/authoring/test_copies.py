@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from tiny_course import LESSON_01, LESSON_02, LESSON_03, URL, read_text, read_tiny
 
-from practicum_utils.authoring import build
-from practicum_utils.authoring.copies import CHECKED, COPIES, RAISES, SKIP, make_copy
+from practicum_utils.authoring.copies import CHECKED, COPIES, FOLDERS, RAISES, SKIP, make_copy
+from practicum_utils.authoring.execute import execute
 from practicum_utils.bugs import CATALOGUE
 from practicum_utils.bugs.planting import LessonError, blank, plant, uncover
 
@@ -18,9 +18,7 @@ def tiny(tmp_path_factory):
 
 
 def make(kind, lessons, number):
-    lesson = lessons[number]
-    path = f"{build.FOLDERS[kind]}/{lesson.name}.ipynb"
-    return make_copy(kind, lesson, lessons, URL, path)
+    return make_copy(kind, lessons[number], lessons, URL)
 
 
 def code(notebook):
@@ -119,7 +117,7 @@ def test_the_same_source_makes_the_same_notebook(tiny, kind):
 @pytest.mark.parametrize("kind", COPIES)
 def test_badge_and_installation_have_the_address(tiny, kind):
     notebook = make(kind, tiny, "03")
-    path = f"{build.FOLDERS[kind]}/03_tiny_reader.ipynb"
+    path = f"{FOLDERS[kind]}/03_tiny_reader.ipynb"
     title, _, rest = notebook.cells[0].source.partition("\n")
     assert title == "# Lesson 3: A reader"
     page = f"https://colab.research.google.com/github/somebody/tiny-course/blob/main/{path}"
@@ -268,22 +266,33 @@ def test_the_walkthrough_mends_one_bug_after_the_other(tiny):
     notebook = make("walkthrough", tiny, "03")
     cells = [cell.source.splitlines()[0] for cell in notebook.cells if cell.cell_type == "code"]
     assert cells[1:] == [
-        "def to_label(raw):", "def train(steps):", "def accuracy(batches):", "class Reader:",
-        "reader = Reader(3)", "reader.read([1] * 6)",  # symptom 1
-        "class Reader:", "reader = Reader(3)", "reader.read([1] * 6)",
-        "loss = 1 - to_label(2)", 'print("symptom: the loss went below zero" if loss < 0 else '
+        "def to_label(raw):",
+        "def train(steps):",
+        "def accuracy(batches):",
+        "class Reader:",
+        "reader = Reader(3)",
+        "reader.read([1] * 6)",  # symptom 1
+        "class Reader:",
+        "reader = Reader(3)",
+        "reader.read([1] * 6)",
+        "loss = 1 - to_label(2)",
+        'print("symptom: the loss went below zero" if loss < 0 else '
         '"ok: the loss is not negative")',  # symptom 2
-        "def to_label(raw):", "loss = 1 - to_label(2)",
+        "def to_label(raw):",
+        "loss = 1 - to_label(2)",
         'print("symptom: the loss went below zero" if loss < 0 else '
         '"ok: the loss is not negative")',
-        "losses = train(3)", 'print("ok: the loss goes down" if losses[-1] < losses[0] else '
+        "losses = train(3)",
+        'print("ok: the loss goes down" if losses[-1] < losses[0] else '
         '"symptom: the loss does not go down")',  # symptom 3
-        "def train(steps):", "loss = 1 - to_label(2)", "losses = train(3)",
+        "def train(steps):",
+        "loss = 1 - to_label(2)",
+        "losses = train(3)",
         'print("ok: the loss goes down" if losses[-1] < losses[0] else '
         '"symptom: the loss does not go down")',
         'print("ok: accuracy above 0.80" if losses == [10, 9, 8] else '
         '"symptom: the model did not learn")',
-    ]  # fmt: skip
+    ]
 
 
 def test_a_bug_stays_planted_until_its_fix(tiny):
@@ -325,19 +334,25 @@ CHANGED = {
         ["numbered = enumerate(words, start=1)"],
     ),
     "average-of-averages": (
-        ["shares = [sum(batch) / len(batch) for batch in batches]",
-         "return sum(shares) / len(shares)"],
+        [
+            "shares = [sum(batch) / len(batch) for batch in batches]",
+            "return sum(shares) / len(shares)",
+        ],
         ["return total / sum(len(batch) for batch in batches)"],
     ),
     "linear-input-size": (["self.width = hidden"], ["self.width = 2 * hidden"]),
     "labels-one-two": (["shifted = raw"], ["shifted = raw - 1"]),
     "missing-zero-grad": ([], ["gradient = 0"]),
-}  # fmt: skip
+}
 
 
 def test_every_bug_of_the_tiny_course_is_expected(tiny):
-    shown = {cell.marks["fix"] for lesson in tiny.values() for cell in lesson.cells
-             if "fix" in cell.marks}  # fmt: skip
+    shown = {
+        cell.marks["fix"]
+        for lesson in tiny.values()
+        for cell in lesson.cells
+        if "fix" in cell.marks
+    }
     assert shown == set(CHANGED)
 
 
@@ -410,7 +425,7 @@ def executed(tiny, tmp_path_factory):
     made = {}
     for kind in ("solution", "walkthrough"):
         made[kind] = make(kind, tiny, "03")
-        build.execute(made[kind], tmp_path_factory.mktemp("run"))
+        execute(made[kind], tmp_path_factory.mktemp("run"))
     return made
 
 
@@ -432,11 +447,14 @@ def test_the_tiny_solution_runs_to_its_exception(executed):
 
 def test_the_tiny_walkthrough_runs_to_its_result(executed):
     assert heard(executed["walkthrough"]) == [
-        "shapes cannot be multiplied", "ok: the shapes fit",
-        "symptom: the loss went below zero", "ok: the loss is not negative",
-        "symptom: the loss does not go down", "ok: the loss goes down",
+        "shapes cannot be multiplied",
+        "ok: the shapes fit",
+        "symptom: the loss went below zero",
+        "ok: the loss is not negative",
+        "symptom: the loss does not go down",
+        "ok: the loss goes down",
         "ok: accuracy above 0.80",
-    ]  # fmt: skip
+    ]
     cells = [cell for cell in executed["walkthrough"].cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert "widgets" not in executed["walkthrough"].metadata

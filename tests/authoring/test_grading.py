@@ -50,7 +50,7 @@ check("3.2", reverse_reviews)
 
 
 def student(lesson, lessons=LESSONS, copy="student"):
-    return make_copy(copy, lesson, lessons, URL, f"notebooks/{lesson.name}.ipynb")
+    return make_copy(copy, lesson, lessons, URL)
 
 
 def entries(notebook):
@@ -155,5 +155,6 @@ def test_nbgrader_gives_the_minutes_for_a_solution_and_nothing_for_a_stub(tmp_pa
         for who, points in {"full": [4, 7], "partly": [0, 7]}.items():
             grades = book.find_submission_notebook("03_tiny", "week", who).grades
             assert {grade.name: grade.auto_score for grade in grades} == {
-                "check-3-1": points[0], "check-3-2": points[1]
-            }  # fmt: skip
+                "check-3-1": points[0],
+                "check-3-2": points[1],
+            }

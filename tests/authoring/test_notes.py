@@ -22,7 +22,7 @@ TIMED = (
     .replace("# ## The ids\n", IDS)
     .replace('only="presenter"\n# Say it slowly.', 'only="student, walkthrough"\n# Slowly.')
     .replace("# Ids are numbers.", '# Ids.\n\n# %% [markdown] only="presenter" minutes=2\n# Bye.')
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def test_the_clock_counts_hours():
         ("20 minutes of class, 5", "20 minutes of class, 6", "which the opening should say"),
         (PROMISE, "", "which the opening should say"),
         ("minutes=15", "minutes=4", "'The ids' takes 4 minutes, and its exercises alone take 5"),
-        (' minutes=15\n', "\n", "'The ids' needs one presenter cell with minutes, and has 0"),
+        (" minutes=15\n", "\n", "'The ids' needs one presenter cell with minutes, and has 0"),
         ("# Bye.", f"# Bye.\n\n{OPENING}", "cell with minutes, and has 2"),
     ],
-)  # fmt: skip
+)
 def test_minutes_that_do_not_add_up_are_refused_in_one_sentence(old, new, words, tmp_path):
     assert TIMED.count(old) == 1
     assert words in refusal(TIMED.replace(old, new), tmp_path)
@@ -85,9 +85,11 @@ def test_the_page_follows_the_lesson(timed, tmp_path):
     page = notes.page(timed, {**read_tiny(tmp_path), "01": timed})
     heads = [line for line in page.splitlines() if line.startswith("#")]
     assert heads == [
-        "# Lesson 1: Words to numbers: notes for the instructor", "## 0:00 Opening (3 min)",
-        "## 0:03 The ids (15 min)", "## 0:18 Takeaways (2 min)",
-    ]  # fmt: skip
+        "# Lesson 1: Words to numbers: notes for the instructor",
+        "## 0:00 Opening (3 min)",
+        "## 0:03 The ids (15 min)",
+        "## 0:18 Takeaways (2 min)",
+    ]
     assert page.endswith("**0:20 The class is over.**\n")
     assert "20 minutes of class, 5 of them in 1 exercise." in page
     assert "**Exercise 1.1, 5 minutes:** `to_label`" in page
@@ -189,16 +191,19 @@ def test_no_copy_gets_a_presenter_cell(number):
     texts = {cell.text for cell in lesson.cells if cell.for_presenter}
     assert len(texts) >= len(notes.sections(lesson))
     for kind in COPIES:
-        cells = make_copy(kind, lesson, LESSONS, "https://github.com/a/b", "x.ipynb").cells
+        cells = make_copy(kind, lesson, LESSONS, "https://github.com/a/b").cells
         assert not texts & {cell.source for cell in cells}
 
 
 def test_the_notes_repeat_no_code_of_the_exercises():
     answers = {
         line.strip()
-        for lesson in LESSONS.values() for cell in lesson.cells if cell.marks.get("exercise")
-        for line in cell.text.splitlines() if len(line.strip()) > 30
-    }  # fmt: skip
+        for lesson in LESSONS.values()
+        for cell in lesson.cells
+        if cell.marks.get("exercise")
+        for line in cell.text.splitlines()
+        if len(line.strip()) > 30
+    }
     for lesson in LESSONS.values():
         for cell in lesson.cells:
             if cell.for_presenter:

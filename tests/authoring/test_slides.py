@@ -4,14 +4,15 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from nbformat import NotebookNode, v4
+from nbformat import NotebookNode
 from test_notes import TIMED, demand_one_sentence, practicum, write_timed_course
 from tiny_course import URL, read_text, read_tiny
 
 from practicum_utils.authoring import slides
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.authoring.copies import make_copy
-from practicum_utils.authoring.slideshow import ROOM, CutIntoSlides
+from practicum_utils.authoring.slideshow import ROOM, cut_into_slides
+from practicum_utils.authoring.source import Cell
 
 LESSONS = read_all(find_root())
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -47,18 +48,16 @@ class Page(HTMLParser):
 
 def cut(*cells):
     """The slide types of cells: "text", "code", or a text of its own."""
-    nodes = [
-        v4.new_code_cell("x = 1\n" * int(text[4:] or 1)) if text.startswith("code")
-        else v4.new_markdown_cell(text)
-        for text in cells
-    ]  # fmt: skip
-    for node in nodes:
-        node.metadata["marks"] = {"notes": True} if node.source == "spoken" else {}
-    notebook, _ = CutIntoSlides().preprocess(v4.new_notebook(cells=nodes), {})
-    return [cell.metadata.get("slideshow", {}).get("slide_type", "-") for cell in notebook.cells]
+
+    def made(text):
+        if text.startswith("code"):
+            return Cell("code", "x = 1\n" * int(text[4:] or 1), {}, "")
+        return Cell("markdown", text, {"notes": True} if text == "spoken" else {}, "")
+
+    return [slide_of(cell) for cell in cut_into_slides([made(text) for text in cells])]
 
 
-def slide_of(cell: NotebookNode) -> str:
+def slide_of(cell: Cell | NotebookNode) -> str:
     return cell.metadata.get("slideshow", {}).get("slide_type", "-")
 
 
@@ -70,18 +69,24 @@ def without_notes(notebook):
     ("cells", "expected"),
     [
         (["# Title", "code", "code"], ["slide", "subslide", "-"]),
-        (["# Title", "a", "## A", "code", "b", "code"],
-         ["slide", "subslide", "slide", "-", "subslide", "-"]),
+        (
+            ["# Title", "a", "## A", "code", "b", "code"],
+            ["slide", "subslide", "slide", "-", "subslide", "-"],
+        ),
         (["# Title", "so\n## A", "code90"], ["slide", "slide", "-"]),
         (["# Title", "a", "code90", "code"], ["slide", "subslide", "-", "subslide"]),
         (["# Title", "a", f"code{ROOM - 2}", "code"], ["slide", "subslide", "-", "-"]),
         (["# Title", "a", f"code{ROOM - 1}", "code"], ["slide", "subslide", "-", "subslide"]),
-        (["# Title", "a", "code90", "<details>h", "b"],
-         ["slide", "subslide", "-", "-", "subslide"]),
-        (["# Title", "spoken", "a", "spoken", "code", "spoken"],
-         ["slide", "notes", "subslide", "notes", "-", "notes"]),
+        (
+            ["# Title", "a", "code90", "<details>h", "b"],
+            ["slide", "subslide", "-", "-", "subslide"],
+        ),
+        (
+            ["# Title", "spoken", "a", "spoken", "code", "spoken"],
+            ["slide", "notes", "subslide", "notes", "-", "notes"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_cells_share_a_slide(cells, expected):
     assert cut(*cells) == expected
 
@@ -132,7 +137,7 @@ def test_without_a_folder_the_page_loads_reveal_from_the_address_of_nbconvert(ti
 def test_the_slides_are_the_student_notebook(number):
     lesson = LESSONS[number]
     made = slides.presented(lesson, LESSONS, URL)
-    student = make_copy("student", lesson, LESSONS, URL, f"notebooks/{lesson.name}.ipynb")
+    student = make_copy("student", lesson, LESSONS, URL)
     ours, theirs = without_notes(made), without_notes(student)
     assert [(cell.cell_type, cell.source, slide_of(cell)) for cell in ours] == [
         (cell.cell_type, cell.source, slide_of(cell)) for cell in theirs
@@ -145,16 +150,19 @@ def test_the_slides_are_the_student_notebook(number):
 
 @pytest.mark.parametrize("number", LESSONS)
 def test_the_student_notebook_is_cut_into_slides_without_notes(number):
-    student = make_copy("student", LESSONS[number], LESSONS, URL, "x.ipynb")
+    student = make_copy("student", LESSONS[number], LESSONS, URL)
     kinds = [slide_of(cell) for cell in student.cells]
     assert "notes" not in kinds
-    headings = [cell for cell in student.cells if re.search(r"^##? ", cell.source, re.M)
-                and cell.cell_type == "markdown"]  # fmt: skip
+    headings = [
+        cell
+        for cell in student.cells
+        if re.search(r"^##? ", cell.source, re.M) and cell.cell_type == "markdown"
+    ]
     assert [cell.source for cell in student.cells if slide_of(cell) == "slide"] == [
         cell.source for cell in headings
     ]
     for kind in ("solution", "walkthrough"):
-        made = make_copy(kind, LESSONS[number], LESSONS, URL, "x.ipynb")
+        made = make_copy(kind, LESSONS[number], LESSONS, URL)
         assert not any("slideshow" in cell.metadata for cell in made.cells)
 
 
@@ -187,8 +195,9 @@ def test_reveal_is_copied_beside_the_slides(course):
     result = practicum("slides", "01", "-o", "out", "--reveal", "package")
     assert result.exit_code == 0 and "They need no network" in result.stdout
     assert sorted(path.name for path in (course / "out").iterdir()) == [
-        "01_tiny_words.slides.html", "reveal.js",
-    ]  # fmt: skip
+        "01_tiny_words.slides.html",
+        "reveal.js",
+    ]
     copied = [path for path in (course / "out" / "reveal.js").rglob("*") if path.is_file()]
     found = {path.relative_to(course / "out" / "reveal.js").as_posix() for path in copied}
     assert found == set(slides.PARTS)

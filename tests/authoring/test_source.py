@@ -32,10 +32,12 @@ MALFORMED = {
     "rerun alone": ('# %% [markdown] rerun="f"\n# x\n', "'rerun' needs the mark 'fix'"),
     "unknown audience": ('# %% only="student, teacher"\nx = 1\n', "no copy is called 'teacher'"),
     "BEGIN without END": (
-        STUB.replace("    ### END SOLUTION\n", ""), "'### BEGIN SOLUTION' is never closed",
+        STUB.replace("    ### END SOLUTION\n", ""),
+        "'### BEGIN SOLUTION' is never closed",
     ),
     "END without BEGIN": (
-        STUB.replace("    ### BEGIN SOLUTION\n", ""), "unbalanced '### END SOLUTION'",
+        STUB.replace("    ### BEGIN SOLUTION\n", ""),
+        "unbalanced '### END SOLUTION'",
     ),
     "BEGIN inside BEGIN": (
         STUB.replace("    return x\n", "    ### BEGIN SOLUTION\n    return x\n"),
@@ -43,7 +45,8 @@ MALFORMED = {
     ),
     "region outside an exercise": (f"# %%\n{WHOLE}", "a SOLUTION region needs the mark 'exercise'"),
     "exercise without a def": (
-        f'# %% exercise="3.1" {MINUTES}\nx = 1\n', "exercise 3.1 has no stub",
+        f'# %% exercise="3.1" {MINUTES}\nx = 1\n',
+        "exercise 3.1 has no stub",
     ),
     "exercise without a region": (
         f'# %% exercise="3.1" {MINUTES}\ndef f(x):\n    """Return x."""\n    return x\n',
@@ -55,27 +58,34 @@ MALFORMED = {
         "exercise 3.1 has no stub",
     ),
     "exercise without a docstring": (
-        f'# %% exercise="3.1" {MINUTES}\n{WHOLE}', "the stub of exercise 3.1 has no docstring",
+        f'# %% exercise="3.1" {MINUTES}\n{WHOLE}',
+        "the stub of exercise 3.1 has no docstring",
     ),
     "exercise with a second def without a docstring": (
-        f"{STUB}\ndef g(x):\n    return x\n", "the stub of exercise 3.1 has no docstring",
+        f"{STUB}\ndef g(x):\n    return x\n",
+        "the stub of exercise 3.1 has no docstring",
     ),
     "exercise that is not Python": (STUB.replace("def f(x):", "def f(x:"), "is not valid Python"),
     "exercise without minutes": (STUB.replace("minutes=5 ", ""), "exercise 3.1 has no 'minutes'"),
     "exercise without catch_up": (
-        STUB.replace(' catch_up="from a import b"', ""), "exercise 3.1 has no 'catch_up'",
+        STUB.replace(' catch_up="from a import b"', ""),
+        "exercise 3.1 has no 'catch_up'",
     ),
     "BUG of no known id": (
-        "# %%\nx = 1\n# BUG no-such-bug: x = 2\n", "'no-such-bug' is not among the bugs",
+        "# %%\nx = 1\n# BUG no-such-bug: x = 2\n",
+        "'no-such-bug' is not among the bugs",
     ),
     "symptom of no known id": (
-        '# %% symptom="no-such-bug"\nx = 1\n', "'no-such-bug' is not among the bugs",
+        '# %% symptom="no-such-bug"\nx = 1\n',
+        "'no-such-bug' is not among the bugs",
     ),
     "fix of no known id": (
-        '# %% [markdown] fix="no-such-bug"\n# x\n', "'no-such-bug' is not among the bugs",
+        '# %% [markdown] fix="no-such-bug"\n# x\n',
+        "'no-such-bug' is not among the bugs",
     ),
     "BUG first in its cell": (
-        "# %%\n# BUG labels-one-two: x = 2\nx = 1\n", "a BUG line stands below the line",
+        "# %%\n# BUG labels-one-two: x = 2\nx = 1\n",
+        "a BUG line stands below the line",
     ),
     "BUG below a BEGIN": (
         STUB.replace("    return x", "    # BUG labels-one-two: return 2\n    return x"),
@@ -92,15 +102,18 @@ MALFORMED = {
     "BUG in a text": ("# %% [markdown]\n# # BUG labels-one-two: x\n", "write '# BUG some-id:"),
     "fix on a code cell": ('# %% fix="labels-one-two"\nx = 1\n', "a fix stands on a markdown cell"),
     "check of no exercise": (
-        '# %% check="9.9"\nx = 1\n', "checks exercise '9.9'; the lesson's are: none",
+        '# %% check="9.9"\nx = 1\n',
+        "checks exercise '9.9'; the lesson's are: none",
     ),
     "fix of another lesson": (
-        '# %% [markdown] fix="pad-is-a-word"\n# x\n', "'pad-is-a-word' shows in lesson 01",
+        '# %% [markdown] fix="pad-is-a-word"\n# x\n',
+        "'pad-is-a-word' shows in lesson 01",
     ),
     "symptom of another lesson": (
-        '# %% symptom="average-of-averages"\nx = 1\n', "'average-of-averages' shows in lesson 02",
+        '# %% symptom="average-of-averages"\nx = 1\n',
+        "'average-of-averages' shows in lesson 02",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -140,8 +153,9 @@ def test_lessons_are_found_by_number_with_or_without_the_zero(tmp_path):
     read_tiny(tmp_path)
     (tmp_path / "notes.py").write_text("x = 1\n")
     assert [path.stem for path in find_sources(tmp_path, ["3", "01"])] == [
-        "03_tiny_reader", "01_tiny_words",
-    ]  # fmt: skip
+        "03_tiny_reader",
+        "01_tiny_words",
+    ]
     assert [path.stem for path in find_sources(tmp_path)] == list(TINY)
 
 

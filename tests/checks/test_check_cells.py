@@ -17,7 +17,7 @@ IMPORTS = ast.Import | ast.ImportFrom
 
 def cells(copy, number):
     """The code cells of a copy, made afresh from the source."""
-    made = make_copy(copy, LESSONS[number], LESSONS, "https://github.com/a/b", "x.ipynb")
+    made = make_copy(copy, LESSONS[number], LESSONS, "https://github.com/a/b")
     return [cell for cell in made.cells if cell.cell_type == "code"]
 
 

@@ -177,6 +177,7 @@ def test_lesson_03_runs_with_its_catch_up_lines(opened):
     demand_readable(notebook, "caught_up")
 
 
+@pytest.mark.lesson("03")
 def test_a_stub_and_a_wrong_solution_get_one_clear_sentence(opened):
     notebook = opened("notebooks/wrong.ipynb", nbformat.read(LESSON_03, as_version=4))
     stub, check = "# Exercise 3.1", 'check("3.1"'
@@ -201,6 +202,7 @@ def lesson_cell(path, text):
     return new_code_cell(cell.source)
 
 
+@pytest.mark.lesson("04")
 def test_another_review_of_the_list_changes_the_picture(opened):
     call, guess = "explore_attention(model, test_set)", "predict_then_reveal(model, test_set, 20)"
     cells = [new_code_cell(UNTRAINED), lesson_cell(LESSON_04, call), lesson_cell(LESSON_04, guess)]
@@ -241,6 +243,7 @@ def demand_guessing(notebook, text):
     lab.see(shown, f"Your words: {word} (")
 
 
+@pytest.mark.lesson("06")
 def test_the_prompt_box_answers(opened):
     call = "prompt_lab(t5)"
     cells = [new_code_cell(TINY_T5), lesson_cell(LESSON_06, call)]

@@ -11,8 +11,8 @@ import pytest
 from offline import attempts, offline
 from student_copies import STUDENT, printed
 
-from practicum_utils.authoring.build import execute
 from practicum_utils.authoring.copies import CHECKED, take_catch_up
+from practicum_utils.authoring.execute import execute
 
 
 def has_verdict(cell):

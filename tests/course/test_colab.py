@@ -22,8 +22,9 @@ import nbformat
 import pytest
 from student_copies import STUDENT, printed
 
-from practicum_utils.authoring.build import address, execute
+from practicum_utils.authoring.build import address
 from practicum_utils.authoring.copies import take_catch_up
+from practicum_utils.authoring.execute import execute
 
 ROOT = Path(__file__).parents[2]
 PINS = ROOT / "constraints-colab.txt"

@@ -339,8 +339,9 @@ def test_every_lesson_of_the_catalogue_has_a_source(number):
     assert number in LESSONS
 
 
-def test_the_committed_notebooks_are_what_the_sources_make():
-    assert build.differences(ROOT, []) == []
+@pytest.mark.parametrize("number", LESSONS)
+def test_the_committed_notebooks_are_what_the_sources_make(number):
+    assert build.differences(ROOT, [number]) == []
 
 
 @each(STUDENT, SOLUTION, WALKTHROUGH)

@@ -10,7 +10,7 @@ import t5_card
 import t5_corpus
 import t5_warm_start
 import torch
-from t5_card import share_right
+from t5_card import share_right, tell_sizes
 from t5_corpus import SENTENCE_TURNS, SHARES, Corpus, round_of
 from t5_tasks import GAPS, TOPICS, Tasks, cut, hide_words
 from t5_tokenizer import PAD, UNK, begins_of_words, save_tokenizer
@@ -123,6 +123,12 @@ def test_a_written_answer_is_right_to_the_letter_or_wrong(tasks, tokenizer, monk
     assert share_right(t5, tasks, "topics", pieces, source=0) == 0.0
 
 
+def test_the_shipped_card_tells_the_sizes_of_the_shipped_model():
+    told = tell_sizes(load_t5("tiny", torch.device("cpu")).model.config)
+    assert told == "128 wide, 4 heads, 2 encoder blocks, 1 decoder block"
+    assert told in (tiny_folder() / "README.md").read_text()
+
+
 # Training
 
 
@@ -177,8 +183,11 @@ def test_training_changes_the_model_and_tells_each_tasks_loss(tasks, corpus, tmp
     losses = [training.run_round(round_of(tasks, corpus, number, 0)) for number in range(2)]
     assert set(losses[0]) | set(losses[1]) == set(SHARES)
     assert all(7 < loss < 14 for told in losses for loss in told.values())  # about log(12,000)
-    moved = [name for name, value in training.model.state_dict().items()
-             if not torch.equal(value, before[name])]  # fmt: skip
+    moved = [
+        name
+        for name, value in training.model.state_dict().items()
+        if not torch.equal(value, before[name])
+    ]
     assert any("encoder" in name for name in moved) and any("decoder" in name for name in moved)
 
 
