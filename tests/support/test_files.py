@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from practicum_utils.bugs import catalogue as bugs
 from practicum_utils.data import reviews, tokenize, tokenize_all, tokens
 from practicum_utils.data.tokens import CACHE_FROM
 from practicum_utils.prompting import t5
@@ -157,7 +156,7 @@ def test_another_kernel_that_forgets_the_same_files_is_no_failure(home, monkeypa
 
 def test_a_missing_file_of_the_package_is_one_sentence(home, tmp_path, monkeypatch):
     monkeypatch.setattr(files.importlib.resources, "files", lambda name: tmp_path)
-    for read in (bugs._read_catalogue, lambda: reviews._near_duplicates("imdb")):
+    for read in (lambda: files.read_asset("bugs.toml"), lambda: reviews._near_duplicates("imdb")):
         with pytest.raises(FileNotFoundError, match="is missing; install practicum_utils again"):
             read()
     with pytest.raises(KeyError, match="reference runs are: missing; install practicum_utils"):
