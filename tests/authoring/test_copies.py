@@ -91,14 +91,14 @@ def test_blank_and_uncover_leave_no_mark():
 
 
 @pytest.mark.parametrize("kind", COPIES)
-@pytest.mark.parametrize("number", ["01", "02", "03"])
-def test_every_copy_is_a_valid_notebook_without_a_trace_of_its_making(tiny, kind, number):
-    notebook = make(kind, tiny, number)
+@pytest.mark.parametrize("tiny_number", ["01", "02", "03"])
+def test_every_copy_is_a_valid_notebook_without_a_trace_of_its_making(tiny, kind, tiny_number):
+    notebook = make(kind, tiny, tiny_number)
     nbformat.validate(notebook)
     assert nbformat.reads(nbformat.writes(notebook), as_version=4) == notebook
     identifiers = [cell["id"] for cell in notebook.cells]
     assert len(set(identifiers)) == len(identifiers)
-    assert all(name.startswith(f"lesson-{number}-") for name in identifiers)
+    assert all(name.startswith(f"lesson-{tiny_number}-") for name in identifiers)
     kept = {"tags", "slideshow", "nbgrader"} if kind == "student" else {"tags"}
     assert all(set(cell.metadata) <= kept for cell in notebook.cells)
     assert all(set(tags(cell)) <= {CHECKED, RAISES, SKIP} for cell in notebook.cells)
@@ -133,9 +133,9 @@ def test_badge_and_installation_have_the_address(tiny, kind):
 # The student copy
 
 
-@pytest.mark.parametrize("number", ["01", "02", "03"])
-def test_the_student_copy_has_no_bug_and_no_answer(tiny, number):
-    text = everything(make("student", tiny, number))
+@pytest.mark.parametrize("tiny_number", ["01", "02", "03"])
+def test_the_student_copy_has_no_bug_and_no_answer(tiny, tiny_number):
+    text = everything(make("student", tiny, tiny_number))
     assert "BUG" not in text
     assert not [bug for bug in CATALOGUE if bug in text]
     for answer in ("shifted", "return total", "shares", "2 * hidden", "cannot be multiplied"):
@@ -193,9 +193,9 @@ def test_nothing_in_the_student_copy_may_raise(tiny):
 # The solution
 
 
-@pytest.mark.parametrize("number", ["01", "02", "03"])
-def test_the_solution_reads_as_a_real_one(tiny, number):
-    text = everything(make("solution", tiny, number))
+@pytest.mark.parametrize("tiny_number", ["01", "02", "03"])
+def test_the_solution_reads_as_a_real_one(tiny, tiny_number):
+    text = everything(make("solution", tiny, tiny_number))
     assert not re.search(
         r"\bbugs?\b|planted|NotImplementedError|Exercise \d|Fell behind", text, re.I
     )
@@ -356,8 +356,9 @@ def test_every_bug_of_the_tiny_course_is_expected(tiny):
     assert shown == set(CHANGED)
 
 
-@pytest.mark.parametrize("bug", [CATALOGUE[bug_id] for bug_id in CHANGED], ids=lambda bug: bug.id)
-def test_each_fix_tells_the_rule_and_shows_the_line(tiny, bug):
+@pytest.mark.parametrize("bug_id", CHANGED)
+def test_each_fix_tells_the_rule_and_shows_the_line(tiny, bug_id):
+    bug = CATALOGUE[bug_id]
     notebook = make("walkthrough", tiny, bug.lesson)
     told = [
         cell.source for cell in notebook.cells if f"**This time:** {bug.this_time}" in cell.source

@@ -266,9 +266,9 @@ def course(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("number", ["1", "01"])
-def test_the_command_prints_the_page(course, number):
-    result = practicum("notes", number)
+@pytest.mark.parametrize("given", ["1", "01"])
+def test_the_command_prints_the_page(course, given):
+    result = practicum("notes", given)
     assert result.exit_code == 0
     lessons = read_all(course)
     assert result.stdout == notes.page(lessons["01"], lessons)

@@ -129,7 +129,7 @@ def demand_readable(notebook, name):
         counts, written = found.pop("counts"), found.pop("written")
         assert found == {kind: [] for kind in FAULTS}
         assert counts == expected
-        assert written > 100
+        assert written > 20  # pieces of text: the page is not empty
 
 
 def demand_folding(details):
