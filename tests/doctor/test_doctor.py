@@ -16,8 +16,8 @@ HERE = {bug: [column for column in COLUMNS if applies(bug, column)] for bug in D
 CELLS = [
     (bug, column)
     for number, (bug, columns) in enumerate(HERE.items())
-    for column in {columns[number % len(columns)], columns[(number + 3) % len(columns)]}
     if columns
+    for column in dict.fromkeys(columns[(number + step) % len(columns)] for step in (0, 3))
 ]
 
 
