@@ -13,6 +13,7 @@ from practicum_utils.authoring import build as builder
 from practicum_utils.authoring import notes as instructor
 from practicum_utils.authoring import scaffold, source, story
 from practicum_utils.authoring import slides as deck
+from practicum_utils.authoring.installed import find_course, notebooks_to_open
 
 app = typer.Typer(
     add_completion=False,
@@ -96,7 +97,7 @@ def new(
 def run(lesson: Number) -> None:
     """Run a debugged lesson in the terminal: each symptom, each rule, the final result."""
     try:
-        story.tell(builder.find_root(), lesson, typer.echo)
+        story.tell(find_course(), lesson, typer.echo)
     except source.LessonError as error:
         raise _stop(error) from error
     except CellExecutionError as error:
@@ -112,7 +113,7 @@ def notes(
 ) -> None:
     """Print the instructor's page of a lesson: a clock, exercises, bugs to plant, what to ask."""
     try:
-        page = instructor.read(builder.find_root(), lesson)
+        page = instructor.read(find_course(), lesson)
         if output:
             instructor.write(page, output)
     except source.LessonError as error:
@@ -132,7 +133,7 @@ def slides(
 ) -> None:
     """Make slides of a lesson from the student notebook, with the instructor's notes in them."""
     try:
-        deck.write(builder.find_root(), lesson, output, reveal, typer.echo)
+        deck.write(find_course(), lesson, output, reveal, typer.echo)
     except source.LessonError as error:
         raise _stop(error) from error
     except OSError as error:
@@ -141,9 +142,12 @@ def slides(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(options: typer.Context) -> None:
-    """Open JupyterLab on the student notebooks; options of jupyter lab may follow."""
+    """Open JupyterLab on the student notebooks; options of jupyter lab may follow.
+
+    Without a clone it opens a copy of them, in practicum-notebooks.
+    """
     try:
-        folder = builder.find_root() / "notebooks"
+        folder = notebooks_to_open(typer.echo)
     except source.LessonError as error:
         raise _stop(error) from error
     command = [sys.executable, "-m", "jupyter", "lab", str(folder), *options.args]

@@ -21,7 +21,7 @@ def tell(root: Path, number: str, say: Callable[[str], None]) -> None:
     say(f"Running {path.name} from top to bottom; the training cells take a minute or two.")
     execute(
         notebook,
-        root / "solutions",
+        Path.cwd(),
         keep_results=True,
         on_cell_start=teller.on_cell_start,
         on_cell_executed=teller.on_cell_executed,

@@ -14,6 +14,8 @@ from student_copies import STUDENT, printed
 from practicum_utils.authoring.build import execute
 from practicum_utils.authoring.copies import CHECKED, take_catch_up
 
+pytestmark = pytest.mark.slow
+
 
 def has_verdict(cell):
     return CHECKED in cell.metadata.get("tags", [])

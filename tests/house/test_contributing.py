@@ -99,17 +99,20 @@ def printed(notebook):
 SYMPTOM = "symptom: half of the tokens shout, and the share is 0\n"
 
 
+@pytest.mark.slow
 def test_the_guards_pass_on_the_scaffold_and_on_the_lesson_of_the_example(course):
     _, _, on_the_scaffold, _, on_the_lesson = course[1]
     assert on_the_scaffold >= 20 and on_the_lesson >= 40
 
 
+@pytest.mark.slow
 def test_the_solution_shows_the_symptom_and_has_the_wrong_line(course):
     solution = read(course, "solutions")
     assert printed(solution) == SYMPTOM
     assert any('count("!") // max' in cell.source for cell in solution.cells)
 
 
+@pytest.mark.slow
 def test_the_walkthrough_shows_the_fix(course):
     walkthrough = read(course, "solutions/debugged")
     assert printed(walkthrough) == (
@@ -122,12 +125,14 @@ def test_the_walkthrough_shows_the_fix(course):
     assert "**This time:** `//` rounds down" in told
 
 
+@pytest.mark.slow
 def test_the_student_copy_has_the_stub(course):
     code = [cell.source for cell in read(course, "notebooks").cells if cell.cell_type == "code"]
     assert any('raise NotImplementedError("Exercise 13.1 is yours to write.")' in c for c in code)
     assert not any("max(1" in source for source in code)
 
 
+@pytest.mark.slow
 def test_the_files_of_the_example_keep_the_house_rules(course):
     for command in (["check"], ["format", "--check"]):
         run(course[0], sys.executable, "-m", "ruff", *command, "--no-cache", ".")

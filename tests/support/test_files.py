@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiers import HANGS
 
 from practicum_utils.bugs import catalogue as bugs
 from practicum_utils.data import reviews, tokenize, tokenize_all, tokens
@@ -28,7 +29,7 @@ def history_of(accuracy):
 def run(code, home):
     environment = {**os.environ, "PRACTICUM_HOME": str(home)}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS)
 
 
 def files_in(home):

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 import torch
 from nbclient import NotebookClient
+from tiers import HANGS
 from torch.utils.data import Subset
 
 from practicum_utils.data import ReviewDataset, Vocabulary
@@ -389,7 +390,8 @@ def played(tmp_path_factory):
         states.append([copy.deepcopy(cell.outputs) for cell in notebook.cells])
 
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", on_cell_executed=remember,
+        notebook, timeout=HANGS, startup_timeout=HANGS, kernel_name="python3",
+        on_cell_executed=remember,
         resources={"metadata": {"path": str(folder)}}, extra_arguments=["--log-level=ERROR"],
     )  # fmt: skip
     client.execute(env={**os.environ, "PRACTICUM_HOME": str(folder)})
