@@ -150,7 +150,7 @@ def lab(options: typer.Context) -> None:
         folder = notebooks_to_open(typer.echo)
     except source.LessonError as error:
         raise _stop(error) from error
-    command = [sys.executable, "-m", "jupyter", "lab", str(folder), *options.args]
+    command = [sys.executable, "-m", "jupyterlab", str(folder), *options.args]
     raise typer.Exit(subprocess.run(command).returncode)
 
 

@@ -39,7 +39,7 @@ def opened(monkeypatch):
     folders = []
 
     def run(command, **options):
-        folders.append(command[4])
+        folders.append(command[3])
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -150,7 +150,6 @@ def test_the_wheel_alone_is_enough(alone, tmp_path, arguments, said, left):
     (tmp_path / "user").mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter"), "PRACTICUM_FAST": "1"}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     result = subprocess.run(
         [alone / "practicum", *arguments],
         cwd=tmp_path / "user", env=environment, capture_output=True, text=True,

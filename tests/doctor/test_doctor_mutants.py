@@ -125,7 +125,7 @@ def test_the_witness_is_named_with_the_check_and_not_without_it(name, monkeypatc
     assert first_named(program) != bug
 
 
-@pytest.mark.parametrize("name", a_few(CLEAN))
+@pytest.mark.parametrize("name", a_few(CLEAN, 40))
 def test_no_correct_program_is_accused(name):
     program = CLEAN[name](11)
     report = examine(program.model, program.loader, program.loss_fn, program.optimizer,

@@ -42,11 +42,13 @@ def test_a_rate_that_works_is_left_in_peace(make):
     assert named(make=make) == []
 
 
+@pytest.mark.slow
 def test_small_steps_are_wise_for_a_model_that_knows_already():
     found = named(make=lambda p: torch.optim.Adam(p, 1e-5), train=12)
     assert [level for _, level in found if level != "info"] == []
 
 
+@pytest.mark.slow
 def test_a_schedule_that_begins_at_zero_is_no_learning_rate_of_zero():
     def make(parameters):
         optimizer = torch.optim.Adam(parameters, 1e-2)

@@ -61,6 +61,7 @@ assert list(tokenize_all(texts)) == [tokenize(text) for text in texts]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files is POSIX's")
+@pytest.mark.slow
 def test_a_history_that_does_not_fit_leaves_the_old_one_and_one_sentence(tmp_path):
     result = run(REMEMBER_TWICE, tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
@@ -73,6 +74,7 @@ def test_a_history_that_does_not_fit_leaves_the_old_one_and_one_sentence(tmp_pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files is POSIX's")
+@pytest.mark.slow
 def test_a_cache_that_does_not_fit_is_one_sentence_and_no_file(tmp_path):
     result = run(TOKENIZE, tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
