@@ -7,10 +7,15 @@ import hypothesis
 import pytest
 import torch
 
-pytest_plugins = ["lesson_option"]
+pytest_plugins = ["lesson_option", "tiers"]
 
-# The same examples in every run, and no time limit on one: machines are shared and slow at times.
-hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
+# The same examples in every run, and no time limit on them: machines are shared and slow at times.
+hypothesis.settings.register_profile(
+    "course",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("course")
 
 # Tiny tensors gain nothing from a second thread, and lose much where the cores are busy.

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable
+from importlib.metadata import metadata
 from pathlib import Path
 
 import nbformat
@@ -21,7 +22,7 @@ def find_root() -> Path:
     for folder in (here, *here.parents, Path(practicum_utils.__file__).parents[1]):
         if (folder / "solutions" / "lessons").is_dir() and (folder / "pyproject.toml").is_file():
             return folder
-    raise LessonError("No course found here; run practicum inside a clone of the repository.")
+    raise LessonError("This needs the course's repository; run it inside a clone.")
 
 
 def read_all(root: Path) -> dict[str, Lesson]:
@@ -39,6 +40,9 @@ def read_one(root: Path, number: str) -> tuple[Lesson, dict[str, Lesson]]:
 
 def address(root: Path) -> str:
     """Return the project's public address, which stands once, in pyproject.toml."""
+    if not (root / "pyproject.toml").is_file():  # pip has read it
+        urls = metadata("practicum-utils").get_all("Project-URL")
+        return dict(url.split(", ") for url in urls)["Repository"]
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     return project["urls"]["Repository"]
 

@@ -13,6 +13,7 @@ from practicum_utils.authoring import build as builder
 from practicum_utils.authoring import notes as instructor
 from practicum_utils.authoring import scaffold, story
 from practicum_utils.authoring import slides as deck
+from practicum_utils.authoring.installed import find_course, notebooks_to_open
 from practicum_utils.authoring.source import find_sources
 from practicum_utils.bugs.planting import LessonError
 
@@ -101,7 +102,7 @@ def new(
 @app.command()
 def run(lesson: Number) -> None:
     """Run a debugged lesson in the terminal: each symptom, each rule, the final result."""
-    story.tell(builder.find_root(), lesson, typer.echo)
+    story.tell(find_course(), lesson, typer.echo)
 
 
 @app.command()
@@ -112,7 +113,7 @@ def notes(
     ] = None,
 ) -> None:
     """Print the instructor's page of a lesson: a clock, exercises, bugs to plant, what to ask."""
-    page = instructor.page(*builder.read_one(builder.find_root(), lesson))
+    page = instructor.page(*builder.read_one(find_course(), lesson))
     if output:
         instructor.write(page, output)
     typer.echo(f"wrote {output}" if output else page, nl=bool(output))
@@ -129,14 +130,17 @@ def slides(
     ] = "",
 ) -> None:
     """Make slides of a lesson from the student notebook, with the instructor's notes in them."""
-    deck.write(builder.find_root(), lesson, output, reveal, typer.echo)
+    deck.write(find_course(), lesson, output, reveal, typer.echo)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(options: typer.Context) -> None:
-    """Open JupyterLab on the student notebooks; options of jupyter lab may follow."""
-    folder = builder.find_root() / "notebooks"
-    command = [sys.executable, "-m", "jupyter", "lab", str(folder), *options.args]
+    """Open JupyterLab on the student notebooks; options of jupyter lab may follow.
+
+    Without a clone it opens a copy of them, in practicum-notebooks.
+    """
+    folder = notebooks_to_open(typer.echo)
+    command = [sys.executable, "-m", "jupyterlab", str(folder), *options.args]
     raise typer.Exit(subprocess.run(command).returncode)
 
 

@@ -24,7 +24,7 @@ def tell(root: Path, number: str, say: Callable[[str], None]) -> None:
     say(f"Running {lesson.name}.ipynb from top to bottom; the training cells take a minute or two.")
     hooks = dict(on_cell_start=teller.on_cell_start, on_cell_executed=teller.on_cell_executed)
     try:
-        execute(notebook, root / "solutions", keep_results=True, **hooks)
+        execute(notebook, Path.cwd(), keep_results=True, **hooks)
     except CellExecutionError as error:
         message = f"lesson {number} stopped with {error.ename}: {error.evalue}"
         raise LessonError(message) from error

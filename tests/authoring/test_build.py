@@ -100,6 +100,7 @@ def test_printed_lines_stay_in_one_piece_and_pictures_between_them(tmp_path):
     assert [output.get("text") for output in cell.outputs] == ["0\n1\n2\n", None, "after\n"]
 
 
+@pytest.mark.slow
 def test_a_stored_traceback_names_no_folder_of_this_computer(tmp_path):
     sources = ["import json\njson.loads('{')", "import nbformat\nnbformat.reads('{', 4)"]
     sources.append("from practicum_utils.data import make_loader\nmake_loader([])")
@@ -289,14 +290,14 @@ def test_a_wrong_lesson_is_one_sentence(tmp_path, monkeypatch, arguments):
     assert result.stderr == "There is no lesson 09; the lessons are: 01, 02, 03.\n"
 
 
-@pytest.mark.parametrize("arguments", [["build"], ["check"], ["run", "1"], ["lab"]])
+@pytest.mark.parametrize(
+    "arguments", [["build"], ["check"], ["new", "7", "words"], ["run", "1"], ["lab"]]
+)
 def test_outside_a_clone_the_command_says_so(tmp_path, monkeypatch, arguments):
     monkeypatch.setattr(practicum_utils, "__file__", str(tmp_path / "package" / "__init__.py"))
     result = practicum(*arguments, inside=tmp_path, monkeypatch=monkeypatch)
     assert result.exit_code == 1
-    assert (
-        result.stderr == "No course found here; run practicum inside a clone of the repository.\n"
-    )
+    assert result.stderr == "This needs the course's repository; run it inside a clone.\n"
 
 
 def test_a_malformed_lesson_is_one_sentence(tmp_path, monkeypatch):
@@ -354,7 +355,7 @@ def test_lab_opens_the_student_notebooks(tmp_path, monkeypatch):
     root = write_course(tmp_path)
     monkeypatch.setattr(subprocess, "run", run)
     assert practicum("lab", inside=root, monkeypatch=monkeypatch).exit_code == 0
-    assert commands == [[sys.executable, "-m", "jupyter", "lab", str(root / "notebooks")]]
+    assert commands == [[sys.executable, "-m", "jupyterlab", str(root / "notebooks")]]
 
 
 def test_without_a_command_it_shows_its_help():

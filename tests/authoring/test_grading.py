@@ -141,6 +141,7 @@ def submit(folder, who, wanted):
     nbformat.write(notebook, target / "03_tiny.ipynb")
 
 
+@pytest.mark.slow
 def test_nbgrader_gives_the_minutes_for_a_solution_and_nothing_for_a_stub(tmp_path, monkeypatch):
     commands = Path(sys.executable).parent  # nbgrader calls alembic, which stands beside it
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")

@@ -144,13 +144,14 @@ def test_random_numbers_and_modes_stay_as_they_were(grad, capsys):
     assert capsys.readouterr().out == "ok: exercise 2.1, MeanEmbedding\n"
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_a_check_takes_less_than_two_seconds(exercise):
     solution = planted(exercise)
     check(exercise, solution)  # what is loaded once does not count
-    started = time.perf_counter()
+    started = time.process_time()
     check(exercise, solution)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("exercise", WRONG)

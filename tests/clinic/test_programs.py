@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 import torch
+from tiers import a_few
 
 from practicum_utils.bugs import CATALOGUE
 from practicum_utils.clinic.programs import (
@@ -111,7 +112,7 @@ def test_a_bug_that_cannot_exist_is_refused():
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", a_few(COLUMNS))
 def test_the_correct_program_learns_and_reads_each_row_for_itself(column, optimizer):
     program = build(column, optimizer)
     assert solo_gap(program) < 1e-5
@@ -140,7 +141,7 @@ def test_the_correct_loop_is_that_of_the_package():
     assert tuple(theirs) == pytest.approx(tuple(ours))
 
 
-@pytest.mark.parametrize(("bug", "column"), one_column_where_the_lines_are_the_same())
+@pytest.mark.parametrize(("bug", "column"), a_few(one_column_where_the_lines_are_the_same()))
 def test_a_bug_changes_what_the_learner_sees(bug, column):
     clean, planted = run(column), run(column, bug)
     assert isinstance(planted, str) == (bug in RAISING)
@@ -194,7 +195,7 @@ def test_without_positions_the_order_is_lost(bug, column):
 
 
 @pytest.mark.parametrize("bug", ["dropout-always-on", "eval-mode-missing"])
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", a_few(COLUMNS))
 def test_two_evaluations_differ_where_dropout_is_left_on(bug, column):
     for planted in (None, bug):
         program = build(column, bug=planted)
@@ -208,7 +209,7 @@ def test_the_controls_are_of_many_kinds():
     assert len(CLEAN) * 5 >= 200  # runs, at five seeds
 
 
-@pytest.mark.parametrize("name", [name for name in CLEAN if ", " not in name])
+@pytest.mark.parametrize("name", a_few(name for name in CLEAN if ", " not in name))
 def test_a_control_learns_and_answers_alike_when_asked_twice(name):
     program = CLEAN[name]()
     first, *_, last = program.train(12)

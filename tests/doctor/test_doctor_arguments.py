@@ -66,6 +66,7 @@ def test_lengths_after_labels():
     assert_healthy(examined)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_a_hugging_face_model_needs_no_adapter(side):
     torch.manual_seed(0)
@@ -83,6 +84,7 @@ def test_a_hugging_face_model_needs_no_adapter(side):
     assert [f for f in report.findings if f.level != "info"] == []
 
 
+@pytest.mark.slow
 def test_an_adapter_reads_any_batch_and_calls_any_model():
     model = IdsOnly()
     adapter = Adapter(
@@ -126,6 +128,7 @@ def test_a_model_that_is_none_is_refused():
         examine(lambda ids: ids, batches())
 
 
+@pytest.mark.slow
 def test_what_the_loop_prints_is_swallowed(capsys):
     program = build("cnn")
 

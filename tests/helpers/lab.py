@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+from tiers import HANGS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # No sandbox, which root may not have; no call home, for which there is no network.
@@ -27,7 +28,6 @@ FLAGS = (
 )  # fmt: skip
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SIZE = {"width": 1024, "height": 900}  # a small laptop, or what a projector shows
-SECONDS = 120  # for whatever is waited for; a busy machine is slow, not broken
 CELLS = ".jp-Notebook .jp-Cell"
 OUTPUT = ".jp-OutputArea-output"
 PANEL = ".jp-WindowedPanel-outer"
@@ -104,7 +104,7 @@ def serve(folder: Path, home: Path) -> Iterator[str]:
             yield address
         finally:
             server.terminate()  # shuts its kernels down too
-            server.wait(SECONDS)
+            server.wait(HANGS)
 
 
 def free_port() -> int:
@@ -114,7 +114,7 @@ def free_port() -> int:
 
 
 def wait_for_server(server: subprocess.Popen, address: str, log: Path) -> None:
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + HANGS
     while time.monotonic() < deadline and server.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/api/status", timeout=5):
@@ -137,7 +137,7 @@ class Lab:
 
     def __init__(self, page, folder: Path, path: str):
         self.page, self.path, self.file = page, path, folder / path
-        page.set_default_timeout(1000 * SECONDS)
+        page.set_default_timeout(1000 * HANGS)
         page.goto(f"/doc/tree/{path}")
         count = len(self.read().cells)  # they arrive one after the other
         self.wait(f"document.querySelectorAll('{CELLS}').length == {count}")

@@ -108,6 +108,7 @@ def printed(notebook):
 SYMPTOM = "symptom: half of the tokens shout, and the share is 0\n"
 
 
+@pytest.mark.slow
 def test_the_guards_pass_on_the_scaffold_and_on_the_lesson_of_the_example(course):
     _, _, on_the_scaffold, _, on_the_lesson = course[2]
     assert on_the_scaffold >= 40 and on_the_lesson >= 40
@@ -121,12 +122,14 @@ def test_a_lesson_is_two_files_and_its_bug_an_entry_of_the_catalogue(course):
     assert changed == {"practicum_utils/assets/bugs.toml"}
 
 
+@pytest.mark.slow
 def test_the_solution_shows_the_symptom_and_has_the_wrong_line(course):
     solution = read(course, "solutions")
     assert printed(solution) == SYMPTOM
     assert any('count("!") // max' in cell.source for cell in solution.cells)
 
 
+@pytest.mark.slow
 def test_the_walkthrough_shows_the_fix(course):
     walkthrough = read(course, "solutions/debugged")
     assert printed(walkthrough) == (
@@ -139,12 +142,14 @@ def test_the_walkthrough_shows_the_fix(course):
     assert "**This time:** `//` rounds down" in told
 
 
+@pytest.mark.slow
 def test_the_student_copy_has_the_stub(course):
     code = [cell.source for cell in read(course, "notebooks").cells if cell.cell_type == "code"]
     assert any('raise NotImplementedError("Exercise 13.1 is yours to write.")' in c for c in code)
     assert not any("max(1" in source for source in code)
 
 
+@pytest.mark.slow
 def test_the_files_of_the_example_keep_the_house_rules(course):
     keeps_the_rules(course[0])
 

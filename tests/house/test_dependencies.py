@@ -1,7 +1,10 @@
-"""The dependency sets: oldest, tested and Colab's agree with the lower bounds of pyproject.toml."""
+"""What is imported is declared; oldest, tested and Colab's set agree with pyproject.toml."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,33 @@ def pins(name):
     """Canonical name -> version of what a constraints file pins."""
     found = PIN.findall((ROOT / name).read_text())
     return {canonicalize_name(package): Version(version) for package, version in found}
+
+
+def imported(*folders):
+    """Canonical names of the distributions that the files of these folders import."""
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    own = {"practicum_utils", *(path.stem for path in files), *(path.parent.name for path in files)}
+    found = set()
+    for node in (node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8")))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.partition(".")[0])
+    known = packages_distributions()
+    return {canonicalize_name(known[name][0]) for name in found - own - sys.stdlib_module_names}
+
+
+def test_every_import_of_the_package_is_declared():
+    package = ROOT / "practicum_utils"
+    rooms = [room for room in package.iterdir() if room.is_dir() and room.name != "authoring"]
+    assert len(found := imported(*rooms)) > 10
+    assert found - bounds().keys() == set()
+    assert imported("practicum_utils/authoring") - bounds("class").keys() == set()
+
+
+def test_every_import_of_what_is_not_installed_is_declared():
+    found = imported("tests", "tools", "benchmarks", "solutions/lessons")
+    assert found - bounds("class", "test", "nbgrader").keys() == set()
 
 
 def test_the_oldest_set_is_the_lower_bounds():

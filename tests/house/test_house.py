@@ -4,7 +4,6 @@ import ast
 import statistics
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from functools import cache
 from graphlib import TopologicalSorter
@@ -29,12 +28,9 @@ def run_python(*arguments):
 
 
 def best_seconds(code):
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        assert run_python("-c", code).returncode == 0
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+    """The processor's seconds that a new Python takes for it, the best of five tries."""
+    code = f"import time; {code}; print(time.process_time())"
+    return min(float(run_python("-c", code).stdout) for _ in range(5))
 
 
 def sources(*folders):
@@ -89,8 +85,9 @@ def arrows():
                 yield name, imported
 
 
+@pytest.mark.timing
 def test_the_import_is_quick():
-    assert best_seconds("import practicum_utils") <= best_seconds("pass") + 0.3
+    assert best_seconds("import practicum_utils") <= best_seconds("pass") + 0.2
 
 
 def test_the_import_loads_no_large_package():

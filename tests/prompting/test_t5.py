@@ -83,6 +83,7 @@ def test_a_folder_of_yours_is_loaded_by_its_path(copied, capsys):
     assert len(t5.tokenizer) == len(load_t5("tiny").tokenizer)
 
 
+@pytest.mark.slow
 def test_a_model_in_the_cache_of_the_hub_is_loaded_without_a_network(tmp_path):
     repository = tmp_path / "models--google-t5--t5-small"
     shutil.copytree(tiny_folder(), repository / "snapshots" / COMMIT)
@@ -97,6 +98,7 @@ def test_a_model_in_the_cache_of_the_hub_is_loaded_without_a_network(tmp_path):
     assert second == "['positive']"
 
 
+@pytest.mark.slow
 def test_without_a_network_and_a_copy_the_other_choice_is_named_and_nothing_is_loaded(tmp_path):
     result = load_in_a_fresh_process(tmp_path, "google-t5/t5-small")
     assert result.returncode == 1 and result.stdout == ""

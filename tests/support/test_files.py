@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiers import HANGS
 
 from practicum_utils.data import reviews, tokenize, tokenize_all, tokens
 from practicum_utils.data.tokens import CACHE_FROM
@@ -27,7 +28,7 @@ def history_of(accuracy):
 def run(code, home):
     environment = {**os.environ, "PRACTICUM_HOME": str(home)}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS)
 
 
 def files_in(home):
@@ -59,6 +60,7 @@ assert list(tokenize_all(texts)) == [tokenize(text) for text in texts]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files is POSIX's")
+@pytest.mark.slow
 def test_a_history_that_does_not_fit_leaves_the_old_one_and_one_sentence(tmp_path):
     result = run(REMEMBER_TWICE, tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
@@ -71,6 +73,7 @@ def test_a_history_that_does_not_fit_leaves_the_old_one_and_one_sentence(tmp_pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files is POSIX's")
+@pytest.mark.slow
 def test_a_cache_that_does_not_fit_is_one_sentence_and_no_file(tmp_path):
     result = run(TOKENIZE, tmp_path)
     assert (result.returncode, result.stderr) == (0, "")

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 import torch
 from nbclient import NotebookClient
+from tiers import HANGS
 from torch.utils.data import Subset
 
 from practicum_utils.data import ReviewDataset, Vocabulary
@@ -389,7 +390,8 @@ def played(tmp_path_factory):
         states.append([copy.deepcopy(cell.outputs) for cell in notebook.cells])
 
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", on_cell_executed=remember,
+        notebook, timeout=HANGS, startup_timeout=HANGS, kernel_name="python3",
+        on_cell_executed=remember,
         resources={"metadata": {"path": str(folder)}}, extra_arguments=["--log-level=ERROR"],
     )  # fmt: skip
     client.execute(env={**os.environ, "PRACTICUM_HOME": str(folder)})
@@ -403,6 +405,7 @@ def forms(outputs, kind):
     return [each[kind] for each in data if kind in each and WIDGET not in each]
 
 
+@pytest.mark.slow
 def test_the_first_picture_is_an_ordinary_output_beside_the_list(played):
     outputs = played[LIST][LIST]
     assert sum(WIDGET in output.get("data", {}) for output in outputs) == 1
@@ -411,6 +414,7 @@ def test_the_first_picture_is_an_ordinary_output_beside_the_list(played):
     assert {output.output_type for output in outputs} == {"display_data"}
 
 
+@pytest.mark.slow
 def test_the_saved_picture_becomes_that_of_the_review_chosen(played):
     outputs = played[CHOSEN][LIST]
     assert len(outputs) == len(played[LIST][LIST])
@@ -421,6 +425,7 @@ def test_the_saved_picture_becomes_that_of_the_review_chosen(played):
     assert played[CHOSEN][CHOSEN] == []  # it is not drawn in the cell that chose
 
 
+@pytest.mark.slow
 def test_before_a_guess_the_review_is_told_and_nothing_of_the_answer(played):
     outputs = played[BOX][BOX]
     assert sum(WIDGET in output.get("data", {}) for output in outputs) == 1
@@ -431,6 +436,7 @@ def test_before_a_guess_the_review_is_told_and_nothing_of_the_answer(played):
     assert not re.search(r"\d\.\d|%|weight|positive|negative", told)
 
 
+@pytest.mark.slow
 def test_a_guess_beside_the_review_is_told_so_and_reveals_nothing(played):
     outputs = played[WRONG][BOX]
     assert forms(outputs, "text/html") == []
@@ -439,6 +445,7 @@ def test_a_guess_beside_the_review_is_told_so_and_reveals_nothing(played):
     assert played[WRONG][WRONG] == []
 
 
+@pytest.mark.slow
 def test_a_guess_reveals_the_picture_in_the_place_of_the_sentence(played):
     outputs = played[RIGHT][BOX]
     (html,), (text,) = forms(outputs, "text/html"), forms(outputs, "text/plain")
@@ -447,6 +454,7 @@ def test_a_guess_reveals_the_picture_in_the_place_of_the_sentence(played):
     assert len(outputs) == len(played[BOX][BOX])
 
 
+@pytest.mark.slow
 def test_no_cell_of_the_notebook_printed_an_error(played):
     outputs = [output for cell in played[-1] for output in cell]
     assert not [output for output in outputs if output.get("name") == "stderr"]

@@ -403,7 +403,9 @@ LOOKS = pytest.mark.parametrize(
     "look", [read_review, leave_one_out, input_gradients, measure, one_review_agreement]
 )
 MODES = pytest.mark.parametrize(
-    "training", [{""}, {"dropout"}, {"", "embedding"}, {"", "dropout", "output"}, set()], ids=str
+    "training",
+    [{""}, {"dropout"}, {"", "embedding"}, {"", "dropout", "output"}, set()],
+    ids=lambda names: str(sorted(names)),
 )
 
 
