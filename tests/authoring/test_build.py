@@ -89,6 +89,7 @@ def test_only_the_solutions_have_outputs(built):
         assert all(cell.execution_count for cell in read(root / path).cells if "outputs" in cell)
 
 
+@pytest.mark.slow
 def test_printed_lines_stay_in_one_piece_and_pictures_between_them(tmp_path):
     cell = nbformat.v4.new_code_cell(
         "import time\nfrom IPython.display import HTML, display\n"
@@ -120,6 +121,7 @@ def test_what_was_built_is_what_the_source_makes(built):
     assert build.differences(built[0], []) == []
 
 
+@pytest.mark.slow
 def test_a_widget_is_not_stored_but_what_it_shows_is(tmp_path):
     source = (
         "import ipywidgets\nfrom IPython.display import display\n"
@@ -157,6 +159,7 @@ def test_build_without_execute_drops_the_outputs_and_says_so_when_code_changed(c
         assert f"{path}: the code changed, so it has no outputs now; build with --execute" in said
 
 
+@pytest.mark.slow
 def test_a_failed_execution_leaves_the_old_notebook_whole(course):
     before = {path: (course / path).read_bytes() for path in THREE[1:]}
     edit_source(course, '["the", "film"]', "the_film")
@@ -384,6 +387,7 @@ def test_run_tells_the_story_in_order(tmp_path, monkeypatch, home):
     assert not list(root.rglob("*.ipynb"))  # it writes no notebook
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "who"), [(["build", "1", "--execute"], "a lesson"), (["run", "1"], "lesson 1")]
 )
@@ -395,6 +399,7 @@ def test_a_lesson_that_fails_is_one_sentence(tmp_path, monkeypatch, home, argume
     assert result.stderr == f"{who} stopped with NameError: name 'the_film' is not defined\n"
 
 
+@pytest.mark.slow
 def test_run_tells_an_exception_and_the_result(tmp_path, monkeypatch, home):
     root = write_course(tmp_path / "course")
     result = practicum("run", "03", inside=root, monkeypatch=monkeypatch)

@@ -152,9 +152,7 @@ def test_clipping_before_backward_clips_nothing():
     assert run("cnn", "clip-before-backward") == run("cnn")
 
 
-@pytest.mark.parametrize(("bug", "column"), cells_of(
-    lambda bug: has_a_gap(bug.id)
-))  # fmt: skip
+@pytest.mark.parametrize(("bug", "column"), a_few(cells_of(lambda bug: has_a_gap(bug.id))))
 def test_a_row_depends_on_its_neighbours_or_on_its_padding(bug, column):
     program = build(column, bug=bug)
     program.model.output.weight.data *= 100
@@ -173,7 +171,7 @@ def test_the_last_word_counts_unless_it_is_lost(bug, column):
         assert changed.all() if planted is None else not changed[lengths > 1].any()
 
 
-@pytest.mark.parametrize(("bug", "column"), cells_of(lambda bug: bug.family == "graph"))
+@pytest.mark.parametrize(("bug", "column"), a_few(cells_of(lambda bug: bug.family == "graph")))
 def test_the_gradient_stops_where_the_graph_is_cut(bug, column):
     program = build(column, bug=bug)
     program.train(1)
@@ -221,6 +219,7 @@ def test_a_control_learns_and_answers_alike_when_asked_twice(name):
     assert (program.run_epoch(*pieces) == program.run_epoch(*pieces)) != by_design
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Gru, Looks, Scores])
 def test_the_models_of_the_other_forms_are_correct(model):
     set_seed(0)
@@ -236,7 +235,7 @@ def test_the_other_forms_are_of_many_bugs():
     assert not [bug for bug, _ in BOTH_BOOKS.values() if not CATALOGUE[bug].detectable]
 
 
-@pytest.mark.parametrize("name", FORMS_WITH_A_GAP)
+@pytest.mark.parametrize("name", a_few(FORMS_WITH_A_GAP))
 def test_a_form_of_a_model_makes_a_row_depend_on_more_than_itself(name):
     gap = solo_gap(BOTH_BOOKS[name][1]())
     assert gap > 1e-4 or gap != gap

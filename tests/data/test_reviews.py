@@ -126,15 +126,18 @@ def test_another_seed_gives_another_split():
     assert len(shared) < 0.4 * len(zero["test"])  # by chance a fifth is shared
 
 
+@pytest.mark.slow
 def test_the_check_finds_pairs_at_all(imdb_pairs):
     assert len(imdb_pairs) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_no_near_duplicate_across_imdb(imdb, imdb_pairs, seed):
     assert_no_leak(imdb if seed == 0 else load_reviews(seed=seed), imdb_pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_no_near_duplicate_across_rotten_tomatoes(seed):
     splits = load_reviews("rotten_tomatoes", seed=seed)
@@ -244,6 +247,7 @@ def test_the_same_seed_holds_the_same_out_and_another_does_not(sentences):
     assert len(set(first) & set(other)) < 0.3 * len(first)  # by chance a tenth is shared
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_no_near_duplicate_is_held_out_from_imdb(imdb, imdb_pairs, share):
     held = hold_out(imdb, share)

@@ -48,12 +48,14 @@ def test_pairs_of_ids_and_labels_with_a_model_of_ids():
     assert_healthy(examine(model, loader, nn.BCEWithLogitsLoss(), of(model)))
 
 
+@pytest.mark.slow
 def test_two_logits_and_cross_entropy():
     model = IdsOnly(outputs=2)
     loader = batches(lambda ids, _, labels: (ids, labels), torch.int64)
     assert_healthy(examine(model, loader, nn.CrossEntropyLoss(), of(model)))
 
 
+@pytest.mark.slow
 def test_lengths_after_labels():
     class Either(IdsOnly):
         def forward(self, ids, lengths):

@@ -59,6 +59,7 @@ def test_a_schedule_that_begins_at_zero_is_no_learning_rate_of_zero():
     assert named(make=make) == []
 
 
+@pytest.mark.slow
 def test_a_schedule_that_has_ended_is_one():
     def make(parameters):
         optimizer = torch.optim.Adam(parameters, 1e-2)

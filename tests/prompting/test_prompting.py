@@ -161,6 +161,7 @@ def test_a_text_without_words_makes_no_prompt(text):
 # Comparisons
 
 
+@pytest.mark.slow
 def test_a_comparison_has_the_numbers_that_a_loop_finds(t5, reviews):
     prompts = {"exact": to_prompt, "source": "source: {text}"}
     table = compare_prompts(t5, prompts, reviews)
@@ -223,6 +224,7 @@ def test_three_words_for_two_labels_are_refused(t5, reviews):
         compare_prompts(t5, ["{text}"], reviews, ("bad", "fair", "good"))
 
 
+@pytest.mark.slow
 def test_the_prompt_is_chosen_on_one_part_and_reported_on_the_other(t5, reviews):
     validation, test = reviews.select(range(15)), reviews.select(range(15, 30))
     prompts = {"wrong task": "length: {text}", "exact": to_prompt}

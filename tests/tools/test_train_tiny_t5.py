@@ -170,6 +170,7 @@ def trained(tasks, corpus, folder, stops=()):
     return training.model.state_dict()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_at_the_same_weights(tasks, corpus, tmp_path, capsys):
     whole = trained(tasks, corpus, tmp_path / "whole")
     parts = trained(tasks, corpus, tmp_path / "parts", stops=(1, 2))

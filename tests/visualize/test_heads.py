@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from tiers import a_few
 
 from practicum_utils.visualize import show_heads
 
@@ -96,7 +97,7 @@ def test_a_word_that_all_look_at_is_named_first(lines):
 
 
 @SEEDS
-@pytest.mark.parametrize("count", [2, 6, 40])
+@pytest.mark.parametrize("count", a_few([6, 2, 40]))
 def test_random_maps_are_described_as_a_count_by_hand_does(lines, seed, count):
     maps = random_maps(2, 3, count, count, seed=seed)
     found = lines(words(count), maps)[-6:]
@@ -253,7 +254,7 @@ def test_drawing_raises_no_warning(query, count):
 
 @QUERIES
 @pytest.mark.filterwarnings("error::UserWarning")  # such as those about missing letters
-@pytest.mark.parametrize("word", HOSTILE, ids=lambda word: ascii(word[:30]))
+@pytest.mark.parametrize("word", a_few(HOSTILE), ids=lambda word: ascii(word[:30]))
 def test_a_hostile_word_is_drawn_without_a_warning(query, word):
     show_heads(["film", word, "good"], random_maps(2, 2, 3, 3), query)
     plt.gcf().canvas.draw()

@@ -215,6 +215,7 @@ def test_the_reader_of_html_sees_what_would_be_dropped(html):
     assert Page(f"<p>before</p>{html}").dropped
 
 
+@pytest.mark.slow
 @ALL_VIEWS
 def test_nothing_is_taken_out_of_an_untrusted_notebook(make):
     assert Page(make().html()).dropped == []
@@ -660,6 +661,7 @@ def test_the_png_keeps_all_colours_where_there_are_many():
     assert [ground for ground in sorted(grounds) if not has_colour(pixels, ground)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "effects"), [(256, False), (256, True), (3000, True)])
 def test_the_png_of_many_words_is_not_large(count, effects):
     size = len(make_view(ordinary(count), effects).png())
