@@ -16,7 +16,7 @@ from practicum_utils.authoring.copies import SKIP
 
 # The part of a path in a traceback that belongs to this computer.
 MACHINE = re.compile(r"[~/][^\s:\x1b]*/(?:(?:site-packages|python3\.\d+)/|(?=practicum_utils/))")
-CELL_SECONDS = 1200  # a cell that runs longer than this is stopped
+CELL_SECONDS = 1200  # a cell, or a kernel's start, that takes longer than this is stopped
 
 
 def execute(
@@ -34,6 +34,7 @@ def execute(
         client = NotebookClient(
             running,
             timeout=CELL_SECONDS,
+            startup_timeout=CELL_SECONDS,
             record_timing=False,
             resources={"metadata": {"path": str(folder)}},
             extra_arguments=["--log-level=ERROR"],  # no remarks of the kernel in the terminal

@@ -77,3 +77,17 @@ def test_citation_changelog_and_package_have_one_version_and_one_address():
     assert f"\n## {version}, {citation['date-released']}\n" in (ROOT / "CHANGELOG.md").read_text()
     assert citation["repository-code"] == address(ROOT)
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
+
+
+def test_the_workflow_calls_what_ci_calls_with_the_pythons_declared():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())["jobs"]
+    assert ".ci/run" in [step.get("run") for step in jobs["pinned"]["steps"]]
+    assert "slow_outside" in str(jobs["outside"]["steps"][-1])
+    for kind in jobs["pinned"]["strategy"]["matrix"]["include"]:
+        assert f"Python :: {kind['python']}" in (ROOT / "pyproject.toml").read_text()
+
+
+def test_a_commit_is_looked_at_by_ruff_and_the_build():
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    entries = [hook["entry"].split(" --")[0] for hook in repository["hooks"]]
+    assert entries == ["ruff check", "ruff format", "practicum build"]
