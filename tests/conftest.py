@@ -22,7 +22,9 @@ hypothesis.settings.load_profile("course")
 torch.set_num_threads(1)
 # A shell's background jobs are started deaf to the stop key; the tests of interrupts press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-os.environ.setdefault("PRACTICUM_FAST", "1")  # the kernels that nbval starts inherit it
+# The kernels that nbval starts inherit these two: less data, and a core for each of two workers.
+os.environ.setdefault("PRACTICUM_FAST", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

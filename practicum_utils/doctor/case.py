@@ -11,7 +11,8 @@ from practicum_utils.doctor.adapters import HOW_TO, Adapter, Rows, some_rows
 
 KEPT_BATCHES = 16
 MOST_ROWS = 4_000  # rows whose labels and token counts are looked at
-MOST_SECONDS = 1.0  # of the processor, for reading them
+MOST_SECONDS = 1.0  # of the processor, for reading them: a busy machine reads as many
+MOST_WAITING = 10.0  # seconds by the clock, where a loader waits for workers or a disk
 COUNTS = (11, 7, 13, 5)  # rows to ask about: a prime that is no other size of the model
 
 
@@ -89,7 +90,8 @@ def read_case(model, loader, loss_fn, optimizer, run_epoch, adapter: Adapter | N
 
 
 def _read(case: Case) -> None:
-    labels, count, started = [], 0, time.process_time()
+    labels, count = [], 0
+    started, began = time.process_time(), time.perf_counter()
     for batch in case.loader:
         if not case.batches:
             case.adapter = case.adapter.for_program(case.model, batch)
@@ -101,7 +103,8 @@ def _read(case: Case) -> None:
             labels.append(rows.labels.detach().cpu())
         case.texts.append(rows.token_ids.detach().cpu())
         count += len(rows.token_ids)
-        if count >= MOST_ROWS or time.process_time() - started > MOST_SECONDS:
+        tired = time.process_time() - started > MOST_SECONDS
+        if count >= MOST_ROWS or tired or time.perf_counter() - began > MOST_WAITING:
             break
     else:
         case.complete = True
