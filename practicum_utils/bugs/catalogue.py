@@ -1,7 +1,8 @@
 """The catalogue of bugs: what the class sees and learns, and what the doctor says.
 
-The texts stand in ``assets/bugs.toml``, family by family. A few bugs are planted in the lessons;
-the doctor knows the others too.
+The texts stand in ``assets/bugs.toml``, family by family; a rule of the doctor that knows better
+how this one program is mended says so instead. A few bugs are planted in the lessons; the doctor
+knows the others too.
 """
 
 import dataclasses

@@ -20,7 +20,7 @@ from practicum_utils.doctor.rules import (
     modes,
     padding,
     parameters,
-    steps,
+    step_size,
     tokens,
 )
 from practicum_utils.doctor.snapshot import Snapshot
@@ -52,7 +52,7 @@ MODEL = (
     tokens.check_order,
 )
 HEAD = (loss.check_head_range,)
-STEPS = (steps.check_step_size,)
+STEPS = (step_size.check_step_size,)
 AFTERWARDS = (loss.check_loss_scale, labels.check_words_and_labels)
 
 
