@@ -81,6 +81,7 @@ def collected(folder, *options):
     return result.stdout + result.stderr, result.returncode
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_lessons_are_taken_and_counted(tmp_path):
     said, code = collected(tmp_path, "--lesson=3", "--lesson=12")
     assert code == 0 and "4/9 tests collected (5 deselected)" in said
@@ -89,18 +90,21 @@ def test_the_tests_of_the_lessons_are_taken_and_counted(tmp_path):
     assert "lesson 03: 2 of test_tiny.py\nlesson 12: 2 of test_tiny.py\n" in said
 
 
+@pytest.mark.slow
 def test_a_file_with_nothing_for_a_lesson_is_named(tmp_path):
     (tmp_path / "test_other.py").write_text(TESTS.replace('"12.1", ', "").replace("12_a", "11_a"))
     said, _ = collected(tmp_path, "--lesson=12")
     assert "lesson 12: NOTHING of test_other.py\nlesson 12: 2 of test_tiny.py\n" in said
 
 
+@pytest.mark.slow
 def test_a_lesson_without_any_test_is_an_error(tmp_path):
     said, code = collected(tmp_path, "--lesson=03", "--lesson=09")
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "None of these tests belongs to lesson 09." in said
 
 
+@pytest.mark.slow
 def test_without_the_option_every_test_is_taken(tmp_path):
     said, code = collected(tmp_path)
     assert code == 0 and "9 tests collected" in said and "lesson" not in said.partition("<")[0]

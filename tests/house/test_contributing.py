@@ -114,6 +114,7 @@ def test_the_guards_pass_on_the_scaffold_and_on_the_lesson_of_the_example(course
     assert on_the_scaffold >= 40 and on_the_lesson >= 40
 
 
+@pytest.mark.slow
 def test_a_lesson_is_two_files_and_its_bug_an_entry_of_the_catalogue(course):
     folder, before, _ = course
     after = contents(folder)
