@@ -13,6 +13,7 @@ from tiny_course import write_course
 from typer.testing import CliRunner
 
 import practicum_utils
+from practicum_utils import authoring
 from practicum_utils.authoring import cli
 from practicum_utils.authoring.build import find_root
 
@@ -93,6 +94,13 @@ def test_run_tells_a_lesson_of_the_package(installed, home):
     assert result.exit_code == 0, result.output
     assert "symptom: real words look like padding" in result.stdout
     assert list(installed.iterdir()) == []
+
+
+def test_the_command_without_its_tools_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nbclient.exceptions", None)  # as if it were not there
+    monkeypatch.delitem(sys.modules, "practicum_utils.authoring.cli")
+    with pytest.raises(SystemExit, match=r"needs the package nbclient.*practicum-utils\[class\]"):
+        authoring.main()
 
 
 # The wheel itself, made and installed
