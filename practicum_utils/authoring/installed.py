@@ -19,13 +19,16 @@ def find_course() -> Path:
 
     LessonError if there is neither.
     """
-    inside = Path(practicum_utils.__file__).with_name("course")
     try:
         return find_root()
     except LessonError:
-        if not inside.is_dir():
+        if not _inside().is_dir():
             raise
-        return inside
+        return _inside()
+
+
+def _inside() -> Path:
+    return Path(practicum_utils.__file__).with_name("course")
 
 
 def notebooks_to_open(say: Callable[[str], None]) -> Path:
@@ -34,10 +37,10 @@ def notebooks_to_open(say: Callable[[str], None]) -> Path:
     The copy is made in the folder where the user stands. What is in it already stays as it is.
     LessonError if it cannot be written.
     """
-    try:
-        return find_root() / "notebooks"
-    except LessonError:
-        shipped = find_course() / "notebooks"
+    course = find_course()
+    shipped = course / "notebooks"
+    if course != _inside():
+        return shipped
     here = Path.cwd()
     copy = here if here.name == OWN else here / OWN
     try:

@@ -44,9 +44,10 @@ class Finding:
     def __post_init__(self):
         if self.level not in LEVELS:
             raise ValueError(f"level is {self.level!r}; choose one of {', '.join(LEVELS)}.")
-        same = {name: name for name in ("family", "cause", "cannot_tell")}
-        for name, source in (same | {"fix": "remedy"}).items():
-            object.__setattr__(self, name, getattr(self, name) or getattr(self._entry, source))
+        entry = self._entry
+        known = {"family": entry.family, "cause": entry.cause, "fix": entry.remedy}
+        for name, text in {**known, "cannot_tell": entry.cannot_tell}.items():
+            object.__setattr__(self, name, getattr(self, name) or text)
 
     @property
     def _entry(self) -> Bug | Family:
