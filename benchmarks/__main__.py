@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 QUICK = {
     "data_pipeline": [],
     "nb_svm": ["--seeds", "1"],
-    "reference_runs": ["--seeds", "1"],
+    "records": ["--seeds", "1"],
     "models": [],
     "prompting": [],
     "doctor_matrix": ["--seeds", "1"],

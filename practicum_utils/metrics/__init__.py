@@ -1,11 +1,16 @@
 """How good an answer is, how far to trust that number, and what it is measured against."""
 
 from practicum_utils.metrics.intervals import accuracy_interval, mcnemar
+from practicum_utils.metrics.records import Record, Records, Run, load_records
 from practicum_utils.metrics.yardstick import Yardstick, load_yardstick
 
 __all__ = [
+    "Record",
+    "Records",
+    "Run",
     "Yardstick",
     "accuracy_interval",
+    "load_records",
     "load_yardstick",
     "mcnemar",
 ]

@@ -17,7 +17,7 @@ class Yardstick(NamedTuple):
 def load_yardstick() -> Yardstick:
     """Return the best that we know without a network on the lessons' full data.
 
-    It is a linear model on words and word pairs, NB-SVM (Wang and Manning, 2012), measured by
-    ``benchmarks/nb_svm.py`` on one core.
+    It is a linear model on words and short runs of words, NB-SVM (Wang and Manning, 2012), measured
+    on one core by ``benchmarks/records.py``, which trains it beside the networks.
     """
     return Yardstick(**json.loads(read_asset("yardstick.json")))

@@ -3,12 +3,15 @@
 from practicum_utils.support.environment import full_or_fast, is_fast, pick_device, set_seed
 from practicum_utils.training.history import Epoch, History, Metrics
 from practicum_utils.training.loop import fit, run_epoch
+from practicum_utils.training.recipe import RECIPE, Recipe
 from practicum_utils.training.runs import recall, remember
 
 __all__ = [
+    "RECIPE",
     "Epoch",
     "History",
     "Metrics",
+    "Recipe",
     "fit",
     "full_or_fast",
     "is_fast",

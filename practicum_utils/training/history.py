@@ -12,6 +12,7 @@ from practicum_utils.support.files import write_text_whole
 COLUMNS = tuple(
     f"{part}_{name}" for part in ("train", "test") for name in ("loss", "accuracy", "seconds")
 )
+CPU_COLUMNS = ("train_cpu_seconds", "test_cpu_seconds")  # files of earlier versions lack them
 
 
 class Metrics(NamedTuple):
@@ -30,18 +31,34 @@ class Metrics(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """One pass through the training data and one through the test data; wall-clock seconds."""
+    """One pass through the training data and one through the test data, and how long they took.
+
+    seconds: of the clock on the wall. Other programs and the machine's sleep make them more.
+    cpu_seconds: that the processor worked for this program, those of all its threads added up:
+        two may work 20 s in 10. A thread that stands by for another counts too, and what a GPU
+        computes does not. None if nobody counted.
+    """
 
     train: Metrics
     train_seconds: float
     test: Metrics
     test_seconds: float
+    train_cpu_seconds: float | None = None
+    test_cpu_seconds: float | None = None
 
     def __str__(self) -> str:
         return (
-            f"train {self.train.in_words()} ({self.train_seconds:.0f} s)"
-            f"  test {self.test.in_words()} ({self.test_seconds:.0f} s)"
+            f"train {self.train.in_words()} "
+            f"({_in_seconds(self.train_seconds, self.train_cpu_seconds)})"
+            f"  test {self.test.in_words()} "
+            f"({_in_seconds(self.test_seconds, self.test_cpu_seconds)})"
         )
+
+
+def _in_seconds(wall: float, cpu: float | None) -> str:
+    """``60 s``; where this program waited for much of them ``60 s, 20 of them on the CPU``."""
+    waited = cpu is not None and wall - cpu >= max(5, wall / 4)
+    return f"{wall:.0f} s, {cpu:.0f} of them on the CPU" if waited else f"{wall:.0f} s"
 
 
 def _of_each_epoch(name: str) -> property:
@@ -53,7 +70,8 @@ def _of_each_epoch(name: str) -> property:
 class History:
     """What ``fit`` saw, epoch by epoch; ``history.test_accuracy`` is one value of each, a list.
 
-    Losses and accuracies (0 to 1, None for a regression) are means over examples.
+    Losses and accuracies (0 to 1, None for a regression) are means over examples; ``Epoch`` says
+    what the seconds are.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -61,9 +79,11 @@ class History:
     train_loss = _of_each_epoch("train.loss")
     train_accuracy = _of_each_epoch("train.accuracy")
     train_seconds = _of_each_epoch("train_seconds")
+    train_cpu_seconds = _of_each_epoch("train_cpu_seconds")
     test_loss = _of_each_epoch("test.loss")
     test_accuracy = _of_each_epoch("test.accuracy")
     test_seconds = _of_each_epoch("test_seconds")
+    test_cpu_seconds = _of_each_epoch("test_cpu_seconds")
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -71,9 +91,20 @@ class History:
     def __iter__(self) -> Iterator[Epoch]:
         return iter(self.epochs)
 
-    def add(self, train: Metrics, train_seconds: float, test: Metrics, test_seconds: float) -> None:
-        """Append one epoch."""
-        self.epochs.append(Epoch(Metrics(*train), train_seconds, Metrics(*test), test_seconds))
+    def add(
+        self,
+        train: Metrics,
+        train_seconds: float,
+        test: Metrics,
+        test_seconds: float,
+        train_cpu_seconds: float | None = None,
+        test_cpu_seconds: float | None = None,
+    ) -> None:
+        """Append one epoch; seconds as in ``Epoch``."""
+        cpu_seconds = train_cpu_seconds, test_cpu_seconds
+        self.epochs.append(
+            Epoch(Metrics(*train), train_seconds, Metrics(*test), test_seconds, *cpu_seconds)
+        )
 
     def __str__(self) -> str:
         return "\n".join(f"epoch {number}:  {epoch}" for number, epoch in enumerate(self, start=1))
@@ -86,18 +117,22 @@ class History:
 
     def save(self, path: str | Path) -> None:
         """Write this history as JSON, one list per column, whole or not at all."""
-        columns = {name: getattr(self, name) for name in COLUMNS}
+        columns = {name: getattr(self, name) for name in (*COLUMNS, *CPU_COLUMNS)}
         write_text_whole(Path(path), json.dumps(columns, indent=1))
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
-        """Read a history that ``save`` wrote; ValueError if the file holds anything else."""
+        """Read a history that ``save`` wrote; ValueError if the file holds anything else.
+
+        A file of an earlier version has no CPU seconds; they are None.
+        """
         try:
             columns, history = json.loads(Path(path).read_text()), cls()
-            if set(columns) != set(COLUMNS):
+            names = (*COLUMNS, *CPU_COLUMNS) if len(columns) > len(COLUMNS) else COLUMNS
+            if set(columns) != set(names):
                 raise ValueError(f"the columns are {sorted(columns)}")
-            for row in zip(*(columns[name] for name in COLUMNS), strict=True):
-                history.add(row[:2], row[2], row[3:5], row[5])
+            for row in zip(*(columns[name] for name in names), strict=True):
+                history.add(row[:2], row[2], row[3:5], *row[5:])
             return history
         except (ValueError, TypeError) as error:
             raise ValueError(

@@ -220,8 +220,9 @@ def _fit(model, train_loader, validation_loader, epochs, loss_fn, optimizer, sch
 
     try:
         while len(history) < epochs:
-            train = _timed_epoch(model, train_loader, loss_fn, optimizer, report)
-            history.add(*train, *_timed_epoch(model, validation_loader, loss_fn, None, report))
+            *train, train_cpu = _timed_epoch(model, train_loader, loss_fn, optimizer, report)
+            *test, test_cpu = _timed_epoch(model, validation_loader, loss_fn, None, report)
+            history.add(*train, *test, train_cpu, test_cpu)
             _step(scheduler, history.test_loss[-1])
     except KeyboardInterrupt:
         progress.close(f"{history}\ninterrupted after {len(history)} of {epochs} epochs".lstrip())
@@ -237,7 +238,8 @@ def _step(scheduler: LRScheduler | None, loss: float) -> None:
         scheduler.step()
 
 
-def _timed_epoch(model, loader, loss_fn, optimizer, report) -> tuple[Metrics, float]:
-    started = time.perf_counter()
+def _timed_epoch(model, loader, loss_fn, optimizer, report) -> tuple[Metrics, float, float]:
+    """What an epoch found, its seconds, and the CPU seconds of all threads of this process."""
+    started, worked = time.perf_counter(), time.process_time()
     metrics = _epoch(model, loader, loss_fn, optimizer, None, report)
-    return metrics, time.perf_counter() - started
+    return metrics, time.perf_counter() - started, time.process_time() - worked

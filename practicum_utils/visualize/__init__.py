@@ -1,5 +1,6 @@
 """Pictures of training and of attention, each with the numbers that it shows in words."""
 
+from practicum_utils.visualize.comparisons import compare_models, show_ablation
 from practicum_utils.visualize.curves import compare_histories, plot_accuracies, plot_history
 from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
 from practicum_utils.visualize.faithfulness import agreement, kendall_tau, leave_one_out
@@ -10,6 +11,7 @@ __all__ = [
     "TokenView",
     "agreement",
     "compare_histories",
+    "compare_models",
     "explore_attention",
     "kendall_tau",
     "leave_one_out",
@@ -17,6 +19,7 @@ __all__ = [
     "plot_accuracies",
     "plot_history",
     "predict_then_reveal",
+    "show_ablation",
     "show_attention",
     "show_heads",
 ]

@@ -55,33 +55,34 @@ def _curves(axis, history, name: str) -> None:
 
 
 def compare_histories(histories: Mapping[str, object]) -> None:
-    """Draw the test accuracy of several runs against training seconds; print a table.
+    """Draw the test accuracy of several runs after each epoch; print the last ones.
 
-    The dashed line is the yardstick: what a linear model on words and word pairs reaches on the
-    lessons' full data, and after how many seconds. A run without a finished epoch or without
-    accuracies is left out, and named.
+    Epochs and not seconds, which only compare runs of one machine that did nothing else;
+    ``compare_models`` has seconds. The dashed line is the yardstick: what a linear model on words
+    and short runs of words reaches on the lessons' full data. A run without a finished epoch or
+    without accuracies is left out, and named.
     """
-    histories = {name: run for name, run in histories.items() if _can_be_compared(name, run)}
+    histories = {name: run for name, run in histories.items() if can_be_compared(name, run)}
     figure, axis = plt.subplots(figsize=(8, 3.6), facecolor="white")
     for (name, history), look in zip(histories.items(), cycle(RUNS), strict=False):
-        seconds = [sum(history.train_seconds[: end + 1]) for end in range(len(history))]
-        axis.plot(seconds, history.test_accuracy, label=name, **look)
-    yardstick = load_yardstick()
-    axis.axhline(yardstick.accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
-    axis.plot(yardstick.seconds, yardstick.accuracy, "*", ms=11, color=GREY, label=yardstick.name)
-    axis.set(xlabel="seconds of training", ylabel="test accuracy")
+        axis.plot(range(1, len(history) + 1), history.test_accuracy, label=name, **look)
+    best = load_yardstick()
+    line = {"linestyle": "--", "linewidth": 1, "color": GREY, "zorder": 1}
+    axis.axhline(best.accuracy, label=best.name, **line)
+    axis.set(xlabel="epoch", ylabel="test accuracy")
+    axis.set_xticks(range(1, max(map(len, histories.values()), default=1) + 1))
     axis.grid(alpha=0.3)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.tight_layout()
     plt.show()
-    rows = [
-        (name, run.test_accuracy[-1], sum(run.train_seconds)) for name, run in histories.items()
-    ]
-    for name, accuracy, seconds in (*rows, yardstick):
-        print(f"{name:<20} test accuracy {accuracy:.3f} after {seconds:.0f} s")
+    for name, history in histories.items():
+        epochs = f"after {len(history)} epoch{'s' if len(history) > 1 else ''}"
+        print(f"{name:<20} test accuracy {history.test_accuracy[-1]:.3f} {epochs}")
+    print(f"{best.name:<20} test accuracy {best.accuracy:.3f}")
 
 
-def _can_be_compared(name: str, history) -> bool:
+def can_be_compared(name: str, history) -> bool:
+    """Whether a run has an accuracy to draw; prints why if it has none."""
     if not len(history):
         print(f"{name}: no epoch was finished, so there is nothing to compare")
     elif None in history.test_accuracy:

@@ -2,6 +2,7 @@
 
 import copy
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from practicum_utils.data import make_loader
 from practicum_utils.models import MeanEmbedding, SimpleRNN
-from practicum_utils.training import fit, run_epoch
+from practicum_utils.training import RECIPE, fit, run_epoch
 
 LOSS = nn.BCEWithLogitsLoss()
 VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -290,6 +291,29 @@ def test_fit_keeps_one_entry_per_epoch(loader):
     assert len(history) == 3
     assert all(0 <= value <= 1 for value in history.train_accuracy + history.test_accuracy)
     assert all(seconds > 0 for seconds in history.train_seconds + history.test_seconds)
+    worked = history.train_cpu_seconds + history.test_cpu_seconds
+    assert len(worked) == 6 and all(seconds > 0 for seconds in worked)
+
+
+@pytest.mark.timing
+def test_waiting_is_on_the_wall_s_clock_and_not_the_cpu_s(loader):
+    def slow_loss(logits, labels):
+        time.sleep(0.1)
+        return LOSS(logits, labels)
+
+    model = make_model()
+    history = fit(model, loader, loader, epochs=1, loss_fn=slow_loss)
+    slept = 0.1 * len(loader)
+    for walls, cpus in (
+        (history.train_seconds, history.train_cpu_seconds),
+        (history.test_seconds, history.test_cpu_seconds),
+    ):
+        assert walls[0] >= slept and cpus[0] <= walls[0] - 0.9 * slept
+
+
+def test_the_recipe_is_what_datasets_loaders_and_fit_take():
+    assert RECIPE._fields == ("max_length", "epochs", "learning_rate", "batch_size")
+    assert all(value > 0 for value in RECIPE)
 
 
 def test_the_last_test_numbers_are_those_of_the_returned_model(loader):

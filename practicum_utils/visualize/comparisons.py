@@ -1,0 +1,106 @@
+"""The course's models beside each other: all seconds from the one benchmark run that is shipped."""
+
+from collections.abc import Mapping
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+
+from practicum_utils.metrics import Record, Records, load_records
+from practicum_utils.visualize.curves import GREY, RUNS, TRAIN, can_be_compared
+
+YARDSTICK = "nb_svm"
+POOLINGS = {
+    "pooling_last": "last",
+    "pooling_max": "max",
+    "pooling_mean": "mean",
+    "attention_rnn": "attention",
+}
+
+
+def compare_models(*names: str, yours: Mapping[str, object] | None = None) -> None:
+    """Draw the test accuracy of the course's models against seconds of training; print a table.
+
+    names: of models in the shipped run of ``benchmarks/records.py``, such as "simple_rnn"; each of
+        its seeds is a small point, the run of median accuracy a large one. The star and the dashed
+        line are NB-SVM, a linear model on words and short runs of words.
+    yours: name -> History, your own runs of these models: a hollow mark at your accuracy, and at
+        the seconds of the shipped run, for yours were those of another machine, or a busy one.
+    Raises KeyError, naming the models there are, for another name.
+    """
+    records, yours = load_records(), yours or {}
+    models = records.of(dict.fromkeys([*names, *yours]))
+    own = {name: run for name, run in yours.items() if can_be_compared(name, run)}
+    figure, axis = plt.subplots(figsize=(8, 3.6), facecolor="white")
+    for model, look in zip(models, cycle(RUNS), strict=False):
+        if model.name != YARDSTICK:
+            _draw_model(axis, model, own.get(model.name), look)
+    (yardstick,) = records.of([YARDSTICK])
+    best = yardstick.median
+    axis.axhline(best.accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
+    axis.plot(best.seconds, best.accuracy, "*", ms=11, color=GREY, label=yardstick.title)
+    axis.set(xlabel="seconds of training", ylabel="test accuracy")
+    axis.set_xlim(left=0)
+    axis.grid(alpha=0.3)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    figure.tight_layout()
+    plt.show()
+    rows = [model for model in models if model.name != YARDSTICK]
+    _print_table([*rows, yardstick], own, records)
+
+
+def _draw_model(axis, model: Record, history, look: Mapping[str, str]) -> None:
+    for run in model.runs:
+        axis.plot(run.seconds, run.accuracy, ms=4, alpha=0.6, linestyle="", **look)
+    seconds = model.median.seconds
+    axis.plot(seconds, model.median.accuracy, ms=9, linestyle="", label=model.title, **look)
+    if history is not None:
+        hollow = {"markerfacecolor": "none", "markeredgewidth": 1.5, "linestyle": "", **look}
+        label = f"your {model.title}"
+        axis.plot(seconds, history.test_accuracy[-1], ms=12, label=label, **hollow)
+
+
+def _print_table(models: list[Record], own: Mapping[str, object], records: Records) -> None:
+    width = max(len(model.title) for model in models)
+    head = f"{'':<{width}}  test accuracy (of the seeds)  n  seconds  CPU seconds"
+    print(f"{head}  yours" if own else head)
+    for model in models:
+        median = model.median
+        line = f"{model.title:<{width}}  {model.in_words:<28}  {len(model.runs)}"
+        line += f"  {median.seconds:>7.0f}  {median.cpu_seconds:>11.0f}"
+        if model.name in own:
+            line += f"  {own[model.name].test_accuracy[-1]:.3f}"
+        print(line)
+    print(f"seconds: {_source(records)}")
+
+
+def _source(records: Records) -> str:
+    return (
+        f"one run of benchmarks/records.py on {records.cores} cores, every model after the other "
+        f"({records.train:,} reviews, {records.date}, torch {records.torch})"
+    )
+
+
+def show_ablation() -> None:
+    """Draw what the pooling is worth: the RNN with attention, and three simpler ways to pool.
+
+    Each was trained by the same recipe with the same seeds; only the pooling changes: the readers'
+    last states, the largest value of each number, the mean of the states, attention. A small point
+    for each seed, a large one for the median; the numbers are printed.
+    """
+    records = load_records()
+    models = records.of(POOLINGS)
+    figure, axis = plt.subplots(figsize=(6.5, 0.8 + 0.45 * len(models)), facecolor="white")
+    for row, model in enumerate(models):
+        found = [run.accuracy for run in model.runs]
+        axis.plot(found, [row] * len(found), "o-", ms=5, linewidth=1, alpha=0.6, color=TRAIN)
+        axis.plot(model.median.accuracy, row, "o", ms=10, color=TRAIN)
+    axis.set(yticks=range(len(models)), yticklabels=list(POOLINGS.values()))
+    axis.set_xlabel("test accuracy of each seed, large: the median")
+    axis.invert_yaxis()
+    axis.margins(y=0.2)
+    axis.grid(axis="x", alpha=0.3)
+    figure.tight_layout()
+    plt.show()
+    for pooling, model in zip(POOLINGS.values(), models, strict=True):
+        print(f"{pooling:<10} test accuracy {model.in_words}, n = {len(model.runs)} seeds")
+    print(f"only the pooling changes: {_source(records)}")
