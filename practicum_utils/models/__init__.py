@@ -10,7 +10,7 @@ from practicum_utils.models.attention import (
     positional_encoding,
     self_attention,
 )
-from practicum_utils.models.averaging import MeanEmbedding
+from practicum_utils.models.averaging import BagOfNgrams, MeanEmbedding, hash_ngrams
 from practicum_utils.models.decoding import greedy, to_text
 from practicum_utils.models.recurrent import (
     AttentionRNN,
@@ -27,6 +27,7 @@ from practicum_utils.models.transformer import (
 
 __all__ = [
     "AttentionRNN",
+    "BagOfNgrams",
     "MeanEmbedding",
     "MultiHeadAttention",
     "SimpleRNN",
@@ -34,6 +35,7 @@ __all__ = [
     "TransformerClassifier",
     "attention_pool",
     "greedy",
+    "hash_ngrams",
     "last_vectors",
     "masked_softmax",
     "positional_encoding",
