@@ -10,7 +10,7 @@ from practicum_utils.models.attention import (
     positional_encoding,
     self_attention,
 )
-from practicum_utils.models.averaging import BagOfNgrams, MeanEmbedding, hash_ngrams
+from practicum_utils.models.averaging import BagOfNgrams, MeanEmbedding, PairEmbedding, hash_ngrams
 from practicum_utils.models.decoding import greedy, to_text
 from practicum_utils.models.recurrent import (
     AttentionRNN,
@@ -30,6 +30,7 @@ __all__ = [
     "BagOfNgrams",
     "MeanEmbedding",
     "MultiHeadAttention",
+    "PairEmbedding",
     "SimpleRNN",
     "TransformerBlock",
     "TransformerClassifier",

@@ -1,4 +1,4 @@
-"""Models that average the vectors of words, or of short runs of words, and know no other order."""
+"""Vectors of words and of short runs of words, and the models that only add them up."""
 
 import torch
 from torch import nn
@@ -24,23 +24,37 @@ class MeanEmbedding(nn.Module):
         return self.output(mean).squeeze(1)
 
 
-def hash_ngrams(
-    token_ids: torch.Tensor, starts: torch.Tensor, longest: int, buckets: int
-) -> torch.Tensor:
-    """Number the runs of 2 to ``longest`` words that end at each word: (N,) -> (N, longest - 1).
+def hash_ngrams(token_ids: torch.Tensor, longest: int, buckets: int) -> torch.Tensor:
+    """Number the runs of 2 to ``longest`` words that end at each word: (B, T) -> (B, T, longest-1).
 
-    token_ids: (N,) int64, the words of all texts, one text after the other.
-    starts: (N,) bool, True on the first word of each text.
-    Returns numbers from 0 to ``buckets - 1``, and -1 where the run would reach into the text
-    before. There are far more runs than buckets, so some share one: the hashing trick, Weinberger
-    et al. 2009.
+    The numbers go from 0 to ``buckets - 1``. There are far more runs than buckets, so some share
+    one: the hashing trick, Weinberger et al. 2009. Before the first word of a text stand as many
+    ``<pad>`` as are wanted.
     """
-    columns, hashed, too_early = [], token_ids, starts
+    columns, hashed = [], token_ids + 1
     for _ in range(2, longest + 1):
-        hashed = functional.pad(hashed, (1, 0))[:-1] * 1_000_003 + token_ids
-        columns.append(torch.where(too_early, -1, (hashed ^ (hashed >> 15)) % buckets))
-        too_early = too_early | functional.pad(too_early, (1, 0))[:-1]
-    return torch.stack(columns, dim=1) if columns else token_ids.new_empty(len(token_ids), 0)
+        before = functional.pad(hashed, (1, 0), value=PAD + 1)[:, :-1]
+        hashed = before * 1_000_003 + token_ids + 1
+        columns.append((hashed ^ (hashed >> 15)) % buckets)  # the shift brings in the high bits
+    return torch.stack(columns, dim=2) if columns else token_ids.new_empty(*token_ids.shape, 0)
+
+
+class PairEmbedding(nn.Module):
+    """A vector for each word together with the word before it: (B, T) -> (B, T, size).
+
+    *Not good* has a vector of its own, whatever *not* and *good* mean alone. Pairs find their rows
+    by ``hash_ngrams``; a size of 0 leaves them out.
+    """
+
+    def __init__(self, size: int = 16, buckets: int = 2**18):
+        super().__init__()
+        self.table = nn.Embedding(buckets, size)
+        with torch.no_grad():
+            self.table.weight *= 0.01  # a pair that training never met should say nothing
+
+    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
+        pairs = hash_ngrams(token_ids, longest=2, buckets=self.table.num_embeddings)
+        return self.table(pairs.squeeze(2))
 
 
 class BagOfNgrams(nn.Module):
@@ -52,13 +66,11 @@ class BagOfNgrams(nn.Module):
     """
 
     def __init__(
-        self,
-        vocab_size: int,
-        embedding_size: int = 16,
-        longest: int = 2,
-        buckets: int = 2**20,
+        self, vocab_size: int, embedding_size: int = 16, longest: int = 2, buckets: int = 2**20
     ):
         super().__init__()
+        if longest < 1:
+            raise ValueError(f"longest is {longest}; a run has 1 word or more.")
         self.vocab_size, self.longest, self.buckets = vocab_size, longest, buckets
         rows = vocab_size + buckets * (longest > 1)
         self.embedding = nn.EmbeddingBag(rows, embedding_size, mode="sum", padding_idx=PAD)
@@ -67,18 +79,18 @@ class BagOfNgrams(nn.Module):
         self.output = nn.Linear(embedding_size, 1)
 
     def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(B, T), (B,) -> logits (B,); or flat (N,) token ids and (B,) offsets, as EmbeddingBag."""
+        """(B, T), (B,) -> logits (B,); or all token ids in one row (N,), and offsets (B,)."""
         if token_ids.dim() == 1:
-            return self.score(token_ids, lengths)
-        mask = token_mask(lengths, token_ids.shape[1])
-        return self.score(token_ids[mask], lengths.cumsum(dim=0) - lengths)
+            token_ids, lengths = _padded(token_ids, offsets=lengths)
+        mask = token_mask(lengths, token_ids.shape[1]).unsqueeze(2)
+        runs = self.vocab_size + hash_ngrams(token_ids, self.longest, self.buckets)
+        rows = torch.cat([token_ids.unsqueeze(2), runs], dim=2)  # (B, T, longest)
+        total = self.embedding(torch.where(mask, rows, PAD).flatten(1))  # (B, E)
+        return self.output(total / (self.longest * lengths.unsqueeze(1)).sqrt()).squeeze(1)
 
-    def score(self, token_ids: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-        """(N,) the words of all reviews, (B,) where each review begins -> logits (B,)."""
-        starts = torch.zeros_like(token_ids, dtype=torch.bool).index_fill(0, offsets, True)
-        runs = hash_ngrams(token_ids, starts, self.longest, self.buckets)
-        runs = torch.where(runs < 0, PAD, self.vocab_size + runs)
-        rows = torch.cat([token_ids.unsqueeze(1), runs], dim=1)  # (N, longest)
-        total = self.embedding(rows.flatten(), offsets * self.longest)  # (B, E)
-        counts = torch.diff(offsets, append=offsets.new_tensor([len(token_ids)]))
-        return self.output(total / (self.longest * counts.unsqueeze(1)).sqrt()).squeeze(1)
+
+def _padded(token_ids: torch.Tensor, offsets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """From token ids (N,) and offsets (B,), where each text begins, to (B, T) and lengths (B,)."""
+    texts = token_ids.tensor_split(offsets[1:].cpu())
+    lengths = torch.diff(offsets, append=offsets.new_tensor([len(token_ids)]))
+    return nn.utils.rnn.pad_sequence(texts, batch_first=True, padding_value=PAD), lengths

@@ -5,6 +5,7 @@ from torch import nn
 
 from practicum_utils.data import PAD, token_mask
 from practicum_utils.models.attention import attention_pool
+from practicum_utils.models.averaging import PairEmbedding
 
 
 def last_vectors(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -46,6 +47,11 @@ class SimpleRNN(nn.Module):
             self.embedding.weight *= 0.1  # small first vectors: less noise for the LSTM to unlearn
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
+        for rnn in (
+            self.forward_rnn,
+            self.backward_rnn,
+        ):
+            nn.init.constant_(rnn.bias_ih_l0[hidden_size : 2 * hidden_size], 2.0)
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(2 * hidden_size, hidden_size)
         self.output = nn.Linear(hidden_size, 1)
@@ -72,7 +78,12 @@ class AttentionRNN(nn.Module):
     """
 
     def __init__(
-        self, vocab_size: int, embedding_size: int = 64, hidden_size: int = 64, dropout: float = 0.5
+        self,
+        vocab_size: int,
+        embedding_size: int = 64,
+        hidden_size: int = 64,
+        dropout: float = 0.5,
+        pair_size: int = 16,
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
@@ -80,24 +91,27 @@ class AttentionRNN(nn.Module):
             self.embedding.weight *= 0.1
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
+        self.pairs = PairEmbedding(pair_size)  # New: each word with the one before it
         self.dropout = nn.Dropout(dropout)
-        self.attention = nn.Linear(2 * hidden_size, hidden_size)  # New: W and b of the score
+        state_size = 2 * hidden_size + pair_size  # New: S, what stands at a word
+        self.attention = nn.Linear(state_size, hidden_size)  # New: W and b of the score
         self.score = nn.Linear(hidden_size, 1, bias=False)  # New: v
-        self.hidden = nn.Linear(2 * hidden_size, hidden_size)
+        self.hidden = nn.Linear(state_size, hidden_size)
         self.output = nn.Linear(hidden_size, 1)
 
     def read(self, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         embedded = self.dropout(self.embedding(token_ids))  # (B, T, E)
         forward_states, _ = self.forward_rnn(embedded)  # (B, T, H)
         backward_states, _ = self.backward_rnn(reverse_states(embedded, lengths))
-        # New: all states are kept, each beside the one of the same word
-        return torch.cat([forward_states, reverse_states(backward_states, lengths)], dim=2)
+        # New: all states are kept, those of the same word and its pair side by side
+        backward_states = reverse_states(backward_states, lengths)
+        return torch.cat([forward_states, backward_states, self.pairs(token_ids)], dim=2)
 
     def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor, return_weights: bool = False):
         B, T = token_ids.shape
-        states = self.read(token_ids, lengths)  # (B, T, 2H)
+        states = self.read(token_ids, lengths)  # (B, T, S)
         scores = self.score(torch.tanh(self.attention(states))).squeeze(2)  # New: (B, T)
-        pooled, weights = attention_pool(states, scores, token_mask(lengths, T))  # New: (B, 2H)
+        pooled, weights = attention_pool(states, scores, token_mask(lengths, T))  # New: (B, S)
         hidden = torch.relu(self.hidden(pooled))
         logits = self.output(self.dropout(hidden)).squeeze(1)
         return (logits, weights) if return_weights else logits

@@ -5,6 +5,7 @@ from torch import nn
 
 from practicum_utils.data import PAD, token_mask
 from practicum_utils.models.attention import positional_encoding, self_attention
+from practicum_utils.models.averaging import PairEmbedding
 
 
 class MultiHeadAttention(nn.Module):
@@ -77,11 +78,13 @@ class TransformerClassifier(nn.Module):
         inner_size: int = 128,
         dropout: float = 0.5,
         positions: bool = True,
+        pair_size: int = 16,
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         with torch.no_grad():
             self.embedding.weight *= 0.1
+        self.pairs = PairEmbedding(pair_size)
         self.positions = positions
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
@@ -89,7 +92,7 @@ class TransformerClassifier(nn.Module):
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(embedding_size)
-        self.hidden = nn.Linear(embedding_size, embedding_size)
+        self.hidden = nn.Linear(embedding_size + pair_size, embedding_size)
         self.output = nn.Linear(embedding_size, 1)
 
     def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor, return_weights: bool = False):
@@ -102,7 +105,8 @@ class TransformerClassifier(nn.Module):
         for block in self.blocks:
             x, weights = block(x, mask, return_weights)  # (B, T, E), (B, heads, T, T)
             maps.append(weights)
-        mean = (self.norm(x) * mask.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)  # (B, E)
+        x = torch.cat([self.norm(x), self.pairs(token_ids)], dim=2)  # (B, T, S)
+        mean = (x * mask.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)  # (B, S)
         hidden = torch.relu(self.hidden(mean))
         logits = self.output(self.dropout(hidden)).squeeze(1)
         return (logits, torch.stack(maps, dim=1)) if return_weights else logits
