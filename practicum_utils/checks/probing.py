@@ -88,13 +88,47 @@ def logits(model: nn.Module, rows: list[list[int]], width: int = 0) -> torch.Ten
 
 
 @torch.no_grad()
-def shake(model: nn.Module, size: float = 0.7) -> None:
-    """Draw all weights anew; a row of an embedding that is all zero (the padding's) stays so."""
+def shake(model: nn.Module, size: float = 0.7, beside: float = 0.0) -> None:
+    """Draw all weights anew; a row of an embedding that is all zero (the padding's) stays so.
+
+    beside: the size for tables beside the words' own, such as one of pairs of words. At 0 they say
+        nothing: what a reader makes of the order of words would not be seen behind them.
+    """
+    others = _tables_beside_the_words(model)
     for weight in model.parameters():
         still = weight.dim() == 2 and not weight[0].any() and bool(weight[1:].any())
-        weight.normal_(std=size)
+        weight.normal_(std=beside if id(weight) in others else size)
         if still:
             weight[0] = 0
+
+
+def _tables_beside_the_words(model: nn.Module) -> set[int]:
+    """The ids of the weights of tables in which more than single words are looked up, or none.
+
+    They have other rows than one for each word, and what is looked up depends on the words: a table
+    of positions is none of them.
+    """
+    tables = [part for part in model.modules() if isinstance(part, nn.Embedding)]
+    others = [part for part in tables if part.num_embeddings != VOCAB_SIZE]
+    if not others or len(others) == len(tables):
+        return set()
+    one, other = (_looked_up(model, others, [words]) for words in ([4, 5, 6], [7, 8, 9]))
+    return {id(part.weight) for part in others if one.get(part) != other.get(part)}
+
+
+def _looked_up(model: nn.Module, tables: list[nn.Module], rows: list) -> dict:
+    """Which rows of each table the model asks for, as lists."""
+    asked = {}
+    hooks = [
+        part.register_forward_pre_hook(lambda part, given: asked.update({part: given[0].tolist()}))
+        for part in tables
+    ]
+    try:
+        model(*table(model, rows))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return asked
 
 
 @torch.no_grad()
@@ -171,7 +205,7 @@ def _ask_range(model: nn.Module) -> None:
 
 def _ask_batch(model: nn.Module) -> None:
     for size in (0.7, 0.3):
-        shake(model, size)
+        shake(model, size, beside=size)
         rows = rows_of((6,) * 4)
         together = logits(model, rows)
         alone = torch.cat([logits(model, [row]) for row in rows])
@@ -186,7 +220,7 @@ def _ask_batch(model: nn.Module) -> None:
 
 def _ask_padding(model: nn.Module) -> None:
     for size in (0.7, 0.3):
-        shake(model, size)
+        shake(model, size, beside=size)
         rows = rows_of((6, 3, 1, 4))
         alone = torch.cat([logits(model, [row]) for row in rows])
         for width in (6, 9):
@@ -258,7 +292,8 @@ def _ask_every_weight(model: nn.Module) -> None:
     answers = call(model, token_ids, lengths)
     demand_gradient(answers, "the result")
     answers.sum().backward()
-    idle = [name for name, weight in model.named_parameters() if weight.grad is None]
+    weights = {name: weight for name, weight in model.named_parameters() if weight.numel()}
+    idle = [name for name, weight in weights.items() if weight.grad is None]
     model.zero_grad()
     model.eval()
     demand(

@@ -16,4 +16,4 @@ class Recipe(NamedTuple):
     batch_size: int
 
 
-RECIPE = Recipe(max_length=256, epochs=3, learning_rate=3e-3, batch_size=64)
+RECIPE = Recipe(max_length=256, epochs=3, learning_rate=4e-3, batch_size=64)

@@ -210,8 +210,13 @@ class OneLSTM(nn.Module):
         return logits
 
 
+class WithoutPairs(models.AttentionRNN):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named, pair_size=0)
+
+
 @right("4.3")
-class SoftmaxByHand(models.AttentionRNN):
+class SoftmaxByHand(WithoutPairs):
     def forward(self, token_ids, lengths, return_weights: bool = False, scale: float = 1.0):
         states = self.read(token_ids, lengths)
         scores = scale * torch.einsum(
@@ -225,7 +230,7 @@ class SoftmaxByHand(models.AttentionRNN):
 
 
 @right("4.3")
-class WithLoops(models.AttentionRNN):
+class WithLoops(WithoutPairs):
     def read(self, token_ids, lengths):
         embedded = self.dropout(self.embedding(token_ids))
         there, _ = self.forward_rnn(embedded)
@@ -236,7 +241,7 @@ class WithLoops(models.AttentionRNN):
         return torch.cat([there, back], dim=-1)
 
 
-class Variant(models.AttentionRNN):
+class Variant(WithoutPairs):
     """The right model with its parts in methods, so that a mistake is one method."""
 
     def scores(self, states):
@@ -287,6 +292,23 @@ class NotTurnedBack(Variant):
         there, _ = self.forward_rnn(embedded)
         back, _ = self.backward_rnn(reverse_states(embedded, lengths))
         return torch.cat([there, back], dim=2)
+
+
+@wrong("4.3", "do not stand side by side")
+class NotTurnedBackWithPairs(models.AttentionRNN):
+    def read(self, token_ids, lengths):
+        embedded = self.dropout(self.embedding(token_ids))
+        there, _ = self.forward_rnn(embedded)
+        back, _ = self.backward_rnn(reverse_states(embedded, lengths))
+        return torch.cat([there, back, self.pairs(token_ids)], dim=2)
+
+
+@wrong("4.3", "padding changes the answer")
+class PairsWithTheWordAfter(models.AttentionRNN):
+    def read(self, token_ids, lengths):
+        states = super().read(token_ids, lengths)
+        pairs = self.pairs(token_ids)
+        return torch.cat([states[..., : -pairs.shape[2]], pairs.roll(-1, 1)], dim=2)
 
 
 @wrong("4.3", "padding changes the answer")

@@ -477,8 +477,13 @@ class AddsTheTuple(models.TransformerBlock):
 # 5.5 TransformerClassifier
 
 
+class WithoutPairs(models.TransformerClassifier):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named, pair_size=0)
+
+
 @right("5.5")
-class WithMaskedMean(models.TransformerClassifier):
+class WithMaskedMean(WithoutPairs):
     def forward(self, token_ids, lengths, return_weights=False):
         T = token_ids.shape[1]
         mask = token_mask(lengths, T)
@@ -535,7 +540,7 @@ class WithEinsumBlock(models.TransformerBlock):
         self.attention = WithEinsum(size, num_heads)
 
 
-class Variant(models.TransformerClassifier):
+class Variant(WithoutPairs):
     """The right model with its parts in methods, so that a mistake is one method."""
 
     def place(self, x):
@@ -563,6 +568,41 @@ class Variant(models.TransformerClassifier):
 
 
 right("5.5")(Variant)
+
+
+@right("5.5")
+class LearnedPositions(Variant):
+    def __init__(self, vocab_size, embedding_size=64, *sizes, **named):
+        super().__init__(vocab_size, embedding_size, *sizes, **named)
+        self.places = nn.Embedding(512, embedding_size) if self.positions else None
+
+    def place(self, x):
+        return x + self.places(torch.arange(x.shape[1])) if self.positions else x
+
+
+class WordsAndPlaces(nn.Module):
+    def __init__(self, vocab_size, embedding_size):
+        super().__init__()
+        self.words = nn.Embedding(vocab_size, embedding_size)
+        self.places = nn.Embedding(512, embedding_size)
+
+    def forward(self, token_ids):
+        return self.words(token_ids) + self.places(torch.arange(token_ids.shape[1]))
+
+
+@right("5.5")
+class LearnedPositionsAndPairs(models.TransformerClassifier):
+    def __init__(self, vocab_size, embedding_size=64, *sizes, positions=True, **named):
+        super().__init__(vocab_size, embedding_size, *sizes, positions=False, **named)
+        if positions:
+            self.embedding = WordsAndPlaces(vocab_size, embedding_size)
+
+
+@wrong("5.5", "the words in another order give the same answer")
+class PairsInPlaceOfPositions(models.TransformerClassifier):
+    def __init__(self, *sizes, positions=True, **named):
+        super().__init__(*sizes, positions=False, **named)
+
 
 
 @wrong("5.5", "the words in another order give the same answer")
