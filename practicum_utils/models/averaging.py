@@ -31,11 +31,12 @@ def hash_ngrams(token_ids: torch.Tensor, longest: int, buckets: int) -> torch.Te
     one: the hashing trick, Weinberger et al. 2009. Before the first word of a text stand as many
     ``<pad>`` as are wanted.
     """
-    columns, hashed = [], token_ids + 1
-    for _ in range(2, longest + 1):
-        before = functional.pad(hashed, (1, 0), value=PAD + 1)[:, :-1]
-        hashed = before * 1_000_003 + token_ids + 1
-        columns.append((hashed ^ (hashed >> 15)) % buckets)  # the shift brings in the high bits
+    padded = functional.pad(token_ids, (longest - 1, 0), value=PAD) + 1
+    columns, hashed = [], padded
+    for size in range(2, longest + 1):
+        hashed = hashed[:, :-1] * 1_000_003 + padded[:, size - 1 :]
+        runs = hashed[:, longest - size :]  # (B, T), those that end at a word
+        columns.append((runs ^ (runs >> 15)) % buckets)  # the shift brings in the high bits
     return torch.stack(columns, dim=2) if columns else token_ids.new_empty(*token_ids.shape, 0)
 
 

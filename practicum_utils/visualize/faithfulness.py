@@ -7,7 +7,8 @@ After Jain & Wallace 2019, "Attention is not Explanation"; see also Wiegreffe & 
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -106,12 +107,14 @@ def input_gradients(model: nn.Module, token_ids: torch.Tensor) -> torch.Tensor:
     """Return (T,): the size of (gradient of the probability at the embedding) . embedding.
 
     A first guess of how much the answer would change if the word grew fainter; Jain & Wallace 2019
-    use the same. Needs a model with an ``nn.Embedding``; TypeError without one.
+    use the same. The embedding is the model's first; where it has more, such as one of pairs of
+    words, these keep what they say. Needs a model with an ``nn.Embedding``; TypeError without one.
     """
     names = [name for name, layer in model.named_modules() if isinstance(layer, nn.Embedding)]
     if not names:
         raise TypeError(f"{type(model).__name__} has no nn.Embedding, so it has no word vectors.")
     row, lengths = _one_row(model, token_ids)
+    others = [model.get_submodule(name) for name in names[1:]]
     vectors = model.get_submodule(names[0]).weight.detach()
     # A table with a row for each place instead of each word, so that a repeated word has a gradient
     # at each of its places, however often and in whatever order the model looks them up.
@@ -119,9 +122,34 @@ def input_gradients(model: nn.Module, token_ids: torch.Tensor) -> torch.Tensor:
     places = torch.arange(1, len(table), device=table.device).unsqueeze(0)
     # cuDNN's LSTM has no backward pass in evaluation mode; PyTorch's own has.
     with evaluating(model), torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-        logits = functional_call(model, {f"{names[0]}.weight": table}, (places, lengths))
+        with _saying_the_same(others, lambda: model(row, lengths)):
+            logits = functional_call(model, {f"{names[0]}.weight": table}, (places, lengths))
         gradient = torch.autograd.grad(torch.sigmoid(logits[0]), table)[0]
     return (gradient * table)[1:].sum(dim=1).abs().detach().cpu()
+
+
+@contextmanager
+def _saying_the_same(layers: list[nn.Module], read: Callable[[], object]) -> Iterator[None]:
+    """Let layers answer, call by call, what they answer while ``read`` runs, whatever they get."""
+    said = {layer: [] for layer in layers}
+
+    def listen(layer, _, answer) -> None:
+        said[layer].append(answer)
+
+    def repeat(layer, *_) -> torch.Tensor:
+        return said[layer].pop(0)
+
+    for hook in (listen, repeat):
+        handles = [layer.register_forward_hook(hook) for layer in layers]
+        try:
+            if hook is listen and layers:
+                with torch.no_grad():
+                    read()
+            elif hook is repeat:
+                yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
 
 def kendall_tau(one: torch.Tensor, other: torch.Tensor) -> float:

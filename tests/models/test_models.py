@@ -4,6 +4,7 @@ The layers written out in the package are compared with PyTorch's own, with the 
 """
 
 import copy
+import math
 import pickle
 
 import pytest
@@ -14,11 +15,14 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from practicum_utils.data import PAD, token_mask
 from practicum_utils.models import (
     AttentionRNN,
+    BagOfNgrams,
     MeanEmbedding,
     MultiHeadAttention,
+    PairEmbedding,
     SimpleRNN,
     TransformerBlock,
     TransformerClassifier,
+    hash_ngrams,
     last_vectors,
     reverse_reviews,
     reverse_states,
@@ -201,7 +205,9 @@ def test_both_states_of_every_word_equal_the_packed_bidirectional_lstm(seed):
     packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
     states, _ = pad_packed_sequence(bidirectional_twin(model)(packed)[0], batch_first=True)
     mask = token_mask(lengths, token_ids.shape[1])
-    assert_close(model.read(token_ids, lengths)[mask], states[mask])
+    found = model.read(token_ids, lengths)
+    assert_close(found[..., : 2 * HIDDEN][mask], states[mask])
+    assert_close(found[..., 2 * HIDDEN :][mask], model.pairs(token_ids)[mask])
 
 
 def two_last_vectors(model, token_ids, lengths):
@@ -559,6 +565,7 @@ def no_positions(monkeypatch):
 @SEEDS
 def test_without_positions_the_order_of_the_words_does_not_count(no_positions, seed):
     model, (token_ids, lengths) = make_model(TransformerClassifier, seed), make_batch(seed)
+    nn.init.zeros_(model.pairs.table.weight)  # pairs know a little of the order
     shuffled = shuffled_words(token_ids, lengths)
     assert not torch.equal(shuffled, token_ids)
     assert_close(model(shuffled, lengths), model(token_ids, lengths))
@@ -660,3 +667,92 @@ def test_dropout_works_in_training_only(kind):
     assert torch.equal(model(token_ids, lengths), model(token_ids, lengths))
     model.train()
     assert not torch.equal(model(token_ids, lengths), model(token_ids, lengths))
+
+
+# Words and short runs of words
+
+
+def runs_by_hand(row, longest):
+    """For each place the runs of 2 to ``longest`` words that end there, as tuples."""
+    padded = [PAD] * (longest - 1) + row
+    ends = range(longest - 1, len(padded))
+    return [[tuple(padded[end - n + 1 : end + 1]) for n in range(2, longest + 1)] for end in ends]
+
+
+@pytest.mark.parametrize("longest", [2, 3, 5])
+def test_equal_runs_share_a_number_and_different_ones_hardly_ever(longest):
+    torch.manual_seed(longest)
+    token_ids = torch.randint(1, 6, (20, 30))
+    found = hash_ngrams(token_ids, longest, buckets=2**30)
+    numbers = {}
+    for row, hashed in zip(token_ids.tolist(), found.tolist(), strict=True):
+        for runs, ids in zip(runs_by_hand(row, longest), hashed, strict=True):
+            for run, number in zip(runs, ids, strict=True):
+                assert numbers.setdefault(run, number) == number
+    assert found.shape == (20, 30, longest - 1) and found.min() >= 0
+    assert len(set(numbers.values())) > 0.99 * len(numbers) > 20
+
+
+def test_the_numbers_of_pairs_spread_over_all_the_buckets():
+    token_ids = torch.randint(4, 20_000, (200, 300))
+    numbers = hash_ngrams(token_ids, 2, buckets=64).flatten()
+    counts = numbers.bincount(minlength=64)
+    assert len(counts) == 64 and counts.max() < 1.3 * counts.min()
+
+
+def test_a_single_word_has_no_run():
+    assert hash_ngrams(torch.ones(2, 3, dtype=torch.int64), 1, buckets=8).shape == (2, 3, 0)
+
+
+@pytest.mark.parametrize("longest", [1, 2, 3])
+@SEEDS
+def test_a_bag_is_the_sum_over_the_root_of_the_count(longest, seed):
+    model = with_large_weights(BagOfNgrams(VOCAB_SIZE, 3, longest, buckets=50))
+    token_ids, lengths = make_batch(seed)
+    table, expected = model.embedding.weight, []
+    for row, length in zip(token_ids, lengths.tolist(), strict=True):
+        runs = hash_ngrams(row[None, :length], longest, buckets=50)[0] + VOCAB_SIZE
+        total = table[row[:length]].sum(0) + table[runs.flatten()].sum(0)
+        expected.append(model.output(total / math.sqrt(longest * length)))
+    assert_close(model(token_ids, lengths), torch.cat(expected))
+
+
+@SEEDS
+def test_a_bag_takes_one_row_of_ids_and_offsets_as_well(seed):
+    model, (token_ids, lengths) = with_large_weights(BagOfNgrams(VOCAB_SIZE)), make_batch(seed)
+    row = torch.cat([ids[:length] for ids, length in zip(token_ids, lengths, strict=True)])
+    assert_close(model(row, lengths.cumsum(0) - lengths), model(token_ids, lengths))
+
+
+def test_the_padding_of_a_bag_counts_nothing_and_has_no_gradient():
+    model, (token_ids, lengths) = BagOfNgrams(VOCAB_SIZE, buckets=50).train(), make_batch()
+    logits = model(with_more_padding(token_ids, 4), lengths)
+    assert_close(logits, model(token_ids, lengths))
+    logits.sum().backward()
+    assert not model.embedding.weight.grad[PAD].any()
+
+
+def test_a_bag_without_words_is_refused():
+    with pytest.raises(ValueError, match="longest is 0; a run has 1 word or more"):
+        BagOfNgrams(VOCAB_SIZE, longest=0)
+
+
+@WITH_WEIGHTS
+def test_a_model_without_pairs_has_no_numbers_for_them(kind):
+    model, (token_ids, lengths) = kind(VOCAB_SIZE, EMBEDDING, pair_size=0), make_batch()
+    assert model.pairs.table.weight.numel() == 0
+    assert_close(one_by_one(model.eval(), token_ids, lengths), model(token_ids, lengths))
+
+
+def test_pairs_are_the_word_and_the_one_before():
+    pairs = PairEmbedding(size=5)
+    token_ids = torch.tensor([[7, 8, 9, 7, 8]])
+    found = pairs(token_ids)[0]
+    assert found.shape == (5, 5)
+    assert torch.equal(found[1], found[4]) and not torch.equal(found[0], found[3])
+
+
+def test_the_readers_of_the_simple_rnn_forget_little_at_first():
+    for rnn in (model := SimpleRNN(VOCAB_SIZE, EMBEDDING, HIDDEN)).forward_rnn, model.backward_rnn:
+        assert (rnn.bias_ih_l0.chunk(4)[1] == 2).all()
+        assert (rnn.bias_ih_l0.chunk(4)[0] != 2).all()

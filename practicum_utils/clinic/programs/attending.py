@@ -1,6 +1,7 @@
 """The columns that attend, and their bugs.
 
-``TransformerReader`` is the package's ``TransformerClassifier``, parameter by parameter.
+``TransformerReader`` is the package's ``TransformerClassifier``, parameter by parameter, but for
+the pairs of words.
 """
 
 import math

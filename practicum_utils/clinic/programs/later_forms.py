@@ -24,10 +24,10 @@ form = partial(enter, forms=LATER_FORMS)
 
 
 class Small(AttentionRNN):
-    """``AttentionRNN`` at the programs' size."""
+    """``AttentionRNN`` at the programs' size, without pairs."""
 
     def __init__(self):
-        super().__init__(VOCAB_SIZE, D, D, dropout=0.2)
+        super().__init__(VOCAB_SIZE, D, D, dropout=0.2, pair_size=0)
 
 
 # Models
@@ -86,10 +86,11 @@ class ProbabilitiesOfAttention(Small):
 
 
 class SmallTransformer(TransformerClassifier):
-    """``TransformerClassifier`` at the programs' size; ``share`` divides the sum of its vectors."""
+    """``TransformerClassifier`` at the programs' size, without pairs."""
 
     def __init__(self):
-        super().__init__(VOCAB_SIZE, D, num_heads=2, inner_size=2 * D, dropout=0.2)
+        sizes = {"num_heads": 2, "inner_size": 2 * D, "pair_size": 0}
+        super().__init__(VOCAB_SIZE, D, dropout=0.2, **sizes)
 
     def forward(self, token_ids, lengths, return_weights=False):
         mask = token_mask(lengths, token_ids.shape[1])

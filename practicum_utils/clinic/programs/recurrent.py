@@ -1,6 +1,7 @@
 """The columns that read with LSTMs, and their bugs.
 
-``SimpleRNNReader`` and ``AttentionRNNReader`` are the package's models, parameter by parameter.
+``SimpleRNNReader`` and ``AttentionRNNReader`` are the package's models, parameter by parameter, but
+for the pairs of words.
 """
 
 import torch

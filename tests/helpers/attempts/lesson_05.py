@@ -604,7 +604,6 @@ class PairsInPlaceOfPositions(models.TransformerClassifier):
         super().__init__(*sizes, positions=False, **named)
 
 
-
 @wrong("5.5", "the words in another order give the same answer")
 class NoPositions(Variant):
     def place(self, x):
