@@ -39,6 +39,7 @@ from practicum_utils.data import (
 from practicum_utils.metrics import Record, Records, Run
 from practicum_utils.models import (
     AttentionRNN,
+    BagOfNgrams,
     MeanEmbedding,
     SimpleRNN,
     TransformerClassifier,
@@ -55,10 +56,10 @@ ASSETS = Path(practicum_utils.__file__).parent / "assets"
 
 
 class OtherPooling(AttentionRNN):
-    """The RNN with attention without its attention: ``pool`` makes one vector of all states."""
+    """The RNN with attention, another ``pool`` in place of it."""
 
     def pool(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(B, T, 2H), (B,) -> (B, 2H)."""
+        """(B, T, S), (B,) -> (B, S)."""
         raise NotImplementedError
 
     def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -71,8 +72,9 @@ class LastPooling(OtherPooling):
     """Where each reader ends: the forward one at the last word, the backward one at the first."""
 
     def pool(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        forward_states, backward_states = states.chunk(2, dim=2)
-        return torch.cat([last_vectors(forward_states, lengths), backward_states[:, 0]], dim=1)
+        first, last = states[:, 0], last_vectors(states, lengths)
+        H = self.backward_rnn.hidden_size
+        return torch.cat([last[:, :H], first[:, H : 2 * H], last[:, 2 * H :]], dim=1)
 
 
 class MaxPooling(OtherPooling):
@@ -84,11 +86,18 @@ class MaxPooling(OtherPooling):
 
 
 class MeanPooling(OtherPooling):
-    """The mean of the states: attention with equal weights."""
+    """The mean of what words have: attention with equal weights."""
 
     def pool(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         mask = token_mask(lengths, states.shape[1])
         return (states * mask.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)
+
+
+class WithoutPairs(AttentionRNN):
+    """The RNN with attention, and words without their pairs."""
+
+    def __init__(self, vocab_size: int):
+        super().__init__(vocab_size, pair_size=0)
 
 
 # The models
@@ -104,17 +113,18 @@ class Network(NamedTuple):
 
 
 LESSON_02 = {"epochs": 2, "learning_rate": 2e-2}  # the baseline has a recipe of its own there
-ATTENTION: dict[str, float] = {}  # the ablation changes the same, so that only the pooling differs
 NETWORKS = [
     Network("mean_embedding", "mean of embeddings", MeanEmbedding, LESSON_02),
     Network("simple_rnn", "simple RNN", SimpleRNN, {}),
-    Network("attention_rnn", "RNN with attention", AttentionRNN, ATTENTION),
+    Network("attention_rnn", "RNN with attention", AttentionRNN, {}),
     Network("transformer", "Transformer", TransformerClassifier, {}),
+    Network("bag_of_ngrams", "bag of n-grams", BagOfNgrams, {}),
 ]
 POOLINGS = [  # attention is above
-    Network("pooling_last", "last states", LastPooling, ATTENTION),
-    Network("pooling_max", "maximum of the states", MaxPooling, ATTENTION),
-    Network("pooling_mean", "mean of the states", MeanPooling, ATTENTION),
+    Network("pooling_last", "last states", LastPooling, {}),
+    Network("pooling_max", "maximum of the states", MaxPooling, {}),
+    Network("pooling_mean", "mean of the states", MeanPooling, {}),
+    Network("without_pairs", "attention, no pairs", WithoutPairs, {}),
 ]
 NB_SVM = "nb_svm"
 AVERAGES = {  # name: (title, weight of each model's probability)

@@ -50,8 +50,7 @@ class PairEmbedding(nn.Module):
     def __init__(self, size: int = 16, buckets: int = 2**18):
         super().__init__()
         self.table = nn.Embedding(buckets, size)
-        with torch.no_grad():
-            self.table.weight *= 0.01  # a pair that training never met should say nothing
+        self.table.weight.data *= 0.01  # a pair that training never met should say nothing
 
     def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
         pairs = hash_ngrams(token_ids, longest=2, buckets=self.table.num_embeddings)
@@ -75,8 +74,7 @@ class BagOfNgrams(nn.Module):
         self.vocab_size, self.longest, self.buckets = vocab_size, longest, buckets
         rows = vocab_size + buckets * (longest > 1)
         self.embedding = nn.EmbeddingBag(rows, embedding_size, mode="sum", padding_idx=PAD)
-        with torch.no_grad():
-            self.embedding.weight *= 0.01  # a run that training never met should say nothing
+        self.embedding.weight.data *= 0.01  # a run that training never met should say nothing
         self.output = nn.Linear(embedding_size, 1)
 
     def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:

@@ -43,18 +43,14 @@ class SimpleRNN(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
-        with torch.no_grad():
-            self.embedding.weight *= 0.1  # small first vectors: less noise for the LSTM to unlearn
+        self.embedding.weight.data *= 0.1  # small first vectors: less noise to unlearn
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
-        for rnn in (
-            self.forward_rnn,
-            self.backward_rnn,
-        ):
-            nn.init.constant_(rnn.bias_ih_l0[hidden_size : 2 * hidden_size], 2.0)
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(2 * hidden_size, hidden_size)
         self.output = nn.Linear(hidden_size, 1)
+        for rnn in (self.forward_rnn, self.backward_rnn):
+            rnn.bias_ih_l0.data[hidden_size : 2 * hidden_size] = 2.0  # at first, forget little
 
     def read(self, rnn: nn.LSTM, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         embedded = self.dropout(self.embedding(token_ids))  # (B, T, E)
@@ -87,8 +83,7 @@ class AttentionRNN(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
-        with torch.no_grad():
-            self.embedding.weight *= 0.1
+        self.embedding.weight.data *= 0.1
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.pairs = PairEmbedding(pair_size)  # New: each word with the one before it

@@ -82,8 +82,7 @@ class TransformerClassifier(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
-        with torch.no_grad():
-            self.embedding.weight *= 0.1
+        self.embedding.weight.data *= 0.1
         self.pairs = PairEmbedding(pair_size)
         self.positions = positions
         self.dropout = nn.Dropout(dropout)

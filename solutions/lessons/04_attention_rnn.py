@@ -18,6 +18,7 @@
 # |---|---|
 # | `B`, `T`, `E` | batch, time, embedding |
 # | `H` | the hidden state of one reader; both together have `2H` |
+# | `S` | what stands at a word: `2H` numbers of the readers and 16 of its pair |
 
 # %% [markdown] only="presenter" minutes=2
 # - **Say:** every word has a vector; until now we threw all but two away.
@@ -29,7 +30,15 @@ from torch import nn
 from torch.utils.data import Subset
 
 from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
-from practicum_utils.training import fit, full_or_fast, pick_device, recall, remember, set_seed
+from practicum_utils.training import (
+    RECIPE,
+    fit,
+    full_or_fast,
+    pick_device,
+    recall,
+    remember,
+    set_seed,
+)
 
 set_seed(0)
 device = pick_device()
@@ -59,20 +68,20 @@ print(baseline)
 # of them to use, review by review.
 
 # %% [markdown]
-# The data is that of lesson 03, with the last 256 tokens of each review instead of 128:
+# The data is that of lesson 03, and the recipe as well:
 
 # %%
 reviews = load_reviews(max_train=full_or_fast(None, 4_000), max_test=full_or_fast(None, 500))
 vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]), full_or_fast(20_000, 5_000))
 
 # %%
-max_length = full_or_fast(256, 64)
+max_length = full_or_fast(RECIPE.max_length, 64)
 train_set = ReviewDataset(reviews["train"], vocab, max_length)
 test_set = ReviewDataset(reviews["test"], vocab, max_length)
 
 # %%
-train_loader = make_loader(train_set, batch_size=64, shuffle=True)
-test_loader = make_loader(test_set, batch_size=64)
+train_loader = make_loader(train_set, RECIPE.batch_size, shuffle=True)
+test_loader = make_loader(test_set, RECIPE.batch_size)
 
 # %% [markdown]
 # ## Attention pooling by hand
@@ -276,6 +285,34 @@ two = torch.tensor([[1.0, 2, 3, 0], [4, 5, 0, 0]]).unsqueeze(2)
 reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 
 # %% [markdown]
+# ## Words that belong together
+#
+# *Good* and *not good* mean the opposite. The two readers can learn that from the order of the words, but
+# 20,000 reviews are few to learn it from. So we help them: beside its readers' vectors, each word gets one
+# that belongs to the **pair** of this word and the word before it.
+#
+# There are millions of different pairs, too many for a table with a row for each. A fixed formula, a
+# **hash**, therefore sends every pair to one of 262,144 rows, and some pairs have to share one. You will
+# write it in lesson 08; here the package has it:
+
+# %% [markdown] only="presenter" minutes=3
+# - **Run** both cells. **Ask:** why are the two numbers of *good* not the same? *It has another word before it.*
+# - **Say:** a trick as old as spam filters; the readers keep doing the rest.
+
+# %%
+from practicum_utils.models import PairEmbedding, hash_ngrams
+
+pairs = torch.tensor([vocab.encode("not good".split()), vocab.encode("so good".split())])
+hash_ngrams(pairs, longest=2, buckets=2**18).squeeze(2)
+
+# %% [markdown]
+# Each row is a text. The second number in it is the row of the table for *good*: it is not the same after
+# *not* as after *so*. `PairEmbedding` looks these rows up, 16 numbers for each word:
+
+# %%
+PairEmbedding(size=16)(pairs).shape
+
+# %% [markdown]
 # ## The model
 #
 # The score of a state is `v . tanh(W state + b)`: a linear layer, `tanh`, a linear layer without bias
@@ -296,39 +333,41 @@ reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 class AttentionRNN(nn.Module):
     """Two LSTMs read the review, one from each end; attention decides which vectors count."""
 
-    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
-        """Layers of SimpleRNN, and attention (2H -> H), score (H -> 1, without bias)."""
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5, pair_size=16):
+        """Layers of SimpleRNN, pairs (pair_size), attention (S -> H), score (H -> 1, without bias)."""
         super().__init__()
-        ### BEGIN SOLUTION
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
-        with torch.no_grad():
-            self.embedding.weight *= 0.1
+        self.embedding.weight.data *= 0.1
+        self.pairs = PairEmbedding(pair_size)  # New: each word with the one before it
+        state_size = 2 * hidden_size + pair_size  # New: S, what stands at a word
+        ### BEGIN SOLUTION
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(dropout)
-        self.attention = nn.Linear(2 * hidden_size, hidden_size)  # New: W and b of the score
+        self.attention = nn.Linear(state_size, hidden_size)  # New: W and b of the score
         self.score = nn.Linear(hidden_size, 1, bias=False)  # New: v
-        self.hidden = nn.Linear(2 * hidden_size, hidden_size)
+        self.hidden = nn.Linear(state_size, hidden_size)
         self.output = nn.Linear(hidden_size, 1)
         ### END SOLUTION
 
     def read(self, token_ids, lengths):
-        """Let both readers read: (B, T), (B,) -> the states of all words (B, T, 2H)."""
+        """Let both readers read: (B, T), (B,) -> all words' states and pairs (B, T, S)."""
         ### BEGIN SOLUTION
         embedded = self.dropout(self.embedding(token_ids))  # (B, T, E)
         forward_states, _ = self.forward_rnn(embedded)  # (B, T, H)
         backward_states, _ = self.backward_rnn(reverse_states(embedded, lengths))
-        # New: all states are kept, each beside the one of the same word
-        return torch.cat([forward_states, reverse_states(backward_states, lengths)], dim=2)
+        # New: all states are kept, those of the same word and its pair side by side
+        backward_states = reverse_states(backward_states, lengths)
+        return torch.cat([forward_states, backward_states, self.pairs(token_ids)], dim=2)
         ### END SOLUTION
 
     def forward(self, token_ids, lengths, return_weights=False):
         """(B, T), (B,) -> logits (B,), and the weights (B, T) if asked for"""
         ### BEGIN SOLUTION
         B, T = token_ids.shape
-        states = self.read(token_ids, lengths)  # (B, T, 2H)
+        states = self.read(token_ids, lengths)  # (B, T, S)
         scores = self.score(torch.tanh(self.attention(states))).squeeze(2)  # New: (B, T)
-        pooled, weights = attention_pool(states, scores, token_mask(lengths, T))  # New: (B, 2H)
+        pooled, weights = attention_pool(states, scores, token_mask(lengths, T))  # New: (B, S)
         hidden = torch.relu(self.hidden(pooled))
         logits = self.output(self.dropout(hidden)).squeeze(1)
         # BUG double-sigmoid: logits = torch.sigmoid(self.output(self.dropout(hidden))).squeeze(1)
@@ -338,8 +377,9 @@ class AttentionRNN(nn.Module):
 # %% [markdown] only="student"
 # <details><summary>Hint: the shapes on the way</summary>
 #
-# `token_ids (B, T)` -> `embedded (B, T, E)` -> both readers' states `(B, T, 2H)` -> `attention (B, T, H)`
-# -> tanh -> `score (B, T, 1)` -> `squeeze(2)` `(B, T)` -> pooled `(B, 2H)` -> as in `SimpleRNN`.
+# `token_ids (B, T)` -> `embedded (B, T, E)` -> both readers' states and the pairs side by side
+# `(B, T, S)` -> `attention (B, T, H)` -> tanh -> `score (B, T, 1)` -> `squeeze(2)` `(B, T)` -> pooled
+# `(B, S)` -> as in `SimpleRNN`.
 # </details>
 
 # %% name="make-model"
@@ -494,7 +534,7 @@ check("4.3", AttentionRNN)
 # %%
 set_seed(0)
 model = AttentionRNN(len(vocab)).to(device)
-history = fit(model, train_loader, test_loader, epochs=2, learning_rate=5e-3)
+history = fit(model, train_loader, test_loader, RECIPE.epochs, RECIPE.learning_rate)
 
 # %% verdict=true
 good = history.test_accuracy[-1] > 0.6
@@ -502,20 +542,28 @@ print("ok: far above the majority class" if good else "symptom: no better than g
 
 # %%
 history.plot("RNN with attention")
-remember("attention_rnn", history)
+remember("attention_rnn", history, model, test_set)
 
 # %% tell=true
-from practicum_utils.visualize import compare_histories
+from practicum_utils.visualize import compare_models, show_ablation
 
-compare_histories(
-    {"mean of embeddings": baseline, "simple RNN": simple, "RNN with attention": history}
-)
+compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attention_rnn": history})
 
 # %% [markdown]
-# About 0.89 at full size. The readers are those of lesson 03; they see twice as many words, and the
-# decision no longer hangs on the last ones. The star, which counts words and pairs of words, stays ahead by
-# two points. Its weights can be read as well, one number for each word. What it cannot do is to weigh the
-# same word differently in two reviews.
+# About @ATT at full size. Two things are new, the pooling and the pairs, so which of them was it? That takes
+# an **ablation**: train the same model again and again by the same recipe, and change one thing at a time.
+# That is twelve more trainings, so we show those that come with the course, with three seeds for each row:
+
+# %% [markdown] only="presenter" minutes=2
+# - **Take bets** before you run it: last, max, mean or attention?
+# - **Read** the ranges as well. **Ask:** which differences are larger than those between seeds?
+
+# %% tell=true
+
+show_ablation()
+
+# %% [markdown]
+# @ABLATION
 
 # %% [markdown]
 # ## Where the model pooled

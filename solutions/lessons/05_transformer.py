@@ -33,7 +33,16 @@ from torch import nn
 from torch.utils.data import Subset
 
 from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
-from practicum_utils.training import fit, full_or_fast, pick_device, recall, remember, set_seed
+from practicum_utils.models import PairEmbedding
+from practicum_utils.training import (
+    RECIPE,
+    fit,
+    full_or_fast,
+    pick_device,
+    recall,
+    remember,
+    set_seed,
+)
 
 set_seed(0)
 device = pick_device()
@@ -58,13 +67,13 @@ reviews = load_reviews(max_train=full_or_fast(None, 4_000), max_test=full_or_fas
 vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]), full_or_fast(20_000, 5_000))
 
 # %%
-max_length = full_or_fast(256, 64)
+max_length = full_or_fast(RECIPE.max_length, 64)
 train_set = ReviewDataset(reviews["train"], vocab, max_length)
 test_set = ReviewDataset(reviews["test"], vocab, max_length)
 
 # %%
-train_loader = make_loader(train_set, batch_size=full_or_fast(64, 32), shuffle=True)
-test_loader = make_loader(test_set, batch_size=64)
+train_loader = make_loader(train_set, full_or_fast(RECIPE.batch_size, 32), shuffle=True)
+test_loader = make_loader(test_set, RECIPE.batch_size)
 
 # %% [markdown]
 # ## Self-attention on four words
@@ -355,7 +364,11 @@ print("our block and PyTorch's agree")
 # ## The model
 #
 # Embedding, positions, blocks, then the mean over the real positions and the two linear layers that we
-# know. The maps of all blocks come out of the same forward pass.
+# know. The pairs of words stand beside each position's vector before the mean, as in lesson 04. The maps of
+# all blocks come out of the same forward pass.
+#
+# The first word vectors are small again, so the positions are made as small, times 0.1: otherwise the model
+# would see little else at first.
 
 # %% [markdown] only="presenter" minutes=15
 # - **Type** `forward` along the shapes in the hint: embedding, positions, blocks, mean, two layers.
@@ -369,14 +382,14 @@ class TransformerClassifier(nn.Module):
 
     def __init__(
         self, vocab_size, embedding_size=64, num_heads=4, layers=1, inner_size=128, dropout=0.5,
-        positions=True,
+        positions=True, pair_size=16,
     ):
-        """Layers: embedding, dropout, blocks (their dropout: 0.1), norm, hidden (E -> E), output."""
+        """Layers: embedding, pairs, dropout, blocks (dropout 0.1), norm, hidden (E + 16 -> E), output."""
         super().__init__()
-        ### BEGIN SOLUTION
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
-        with torch.no_grad():
-            self.embedding.weight *= 0.1
+        self.embedding.weight.data *= 0.1
+        self.pairs = PairEmbedding(pair_size)
+        ### BEGIN SOLUTION
         self.positions = positions
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
@@ -384,7 +397,7 @@ class TransformerClassifier(nn.Module):
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(embedding_size)
-        self.hidden = nn.Linear(embedding_size, embedding_size)
+        self.hidden = nn.Linear(embedding_size + pair_size, embedding_size)
         self.output = nn.Linear(embedding_size, 1)
         ### END SOLUTION
 
@@ -400,7 +413,8 @@ class TransformerClassifier(nn.Module):
         for block in self.blocks:
             x, weights = block(x, mask, return_weights)  # (B, T, E), (B, heads, T, T)
             maps.append(weights)
-        mean = (self.norm(x) * mask.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)  # (B, E)
+        x = torch.cat([self.norm(x), self.pairs(token_ids)], dim=2)  # (B, T, S)
+        mean = (x * mask.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)  # (B, S)
         hidden = torch.relu(self.hidden(mean))
         logits = self.output(self.dropout(hidden)).squeeze(1)
         return (logits, torch.stack(maps, dim=1)) if return_weights else logits
@@ -410,7 +424,8 @@ class TransformerClassifier(nn.Module):
 # <details><summary>Hint: the shapes on the way</summary>
 #
 # `token_ids (B, T)` -> `x (B, T, E)`, plus 0.1 times the positions `(T, E)` -> dropout -> each block keeps
-# `(B, T, E)` -> norm, padding times 0, sum over `T`, divided by the lengths `(B, E)` -> as in lesson 04.
+# `(B, T, E)` -> norm, the pairs beside it `(B, T, S)` -> padding times 0, sum over `T`, divided by the
+# lengths `(B, S)` -> as in lesson 04.
 # </details>
 
 # %% check="5.5" verdict=true
@@ -431,8 +446,8 @@ assert (maps.amax(dim=(1, 2, 3))[padding] == 0).all()
 print("ok: every row of every map sums to 1 and leaves the padding out")
 
 # %% [markdown]
-# And the order of the words? A model without positions gives a shuffled review the same logit; with
-# them it does not:
+# And the order of the words? Without positions, and without pairs, which know a little of the order too, a
+# shuffled review gets the same logit; with positions it does not:
 
 # %% tell=true
 review = test_set[0][0].to(device)
@@ -440,7 +455,7 @@ shuffled = review[torch.randperm(len(review))]
 both, two_lengths = torch.stack([review, shuffled]), torch.tensor([len(review)] * 2, device=device)
 for positions in (False, True):
     set_seed(0)
-    untrained = TransformerClassifier(len(vocab), positions=positions).to(device).eval()
+    untrained = TransformerClassifier(len(vocab), positions=positions, pair_size=0).to(device).eval()
     one, other = untrained(both, two_lengths).tolist()
     print(f"positions={positions}: in order {one:.6f}, shuffled {other:.6f}")
 
@@ -575,7 +590,7 @@ print(report.verdict)
 # %%
 set_seed(0)
 model = TransformerClassifier(len(vocab)).to(device)
-history = fit(model, train_loader, test_loader, epochs=2, learning_rate=3e-3)
+history = fit(model, train_loader, test_loader, RECIPE.epochs, RECIPE.learning_rate)
 
 # %% verdict=true
 good = history.test_accuracy[-1] > 0.6
@@ -583,15 +598,13 @@ print("ok: far above the majority class" if good else "symptom: no better than g
 
 # %%
 history.plot("Transformer")
-remember("transformer", history)
+remember("transformer", history, model, test_set)
 
 # %% tell=true
-from practicum_utils.visualize import compare_histories
+from practicum_utils.visualize import compare_models
 
-compare_histories({
-    "mean of embeddings": recall("mean_embedding"), "simple RNN": recall("simple_rnn"),
-    "RNN with attention": attention, "Transformer": history,
-})
+yours = {name: recall(name) for name in ("mean_embedding", "simple_rnn", "attention_rnn")}
+compare_models(yours={**yours, "transformer": history})
 
 # %% [markdown]
 # About 0.88 at full size: better than the simple RNN, not better than attention over LSTMs, and no

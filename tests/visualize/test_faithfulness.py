@@ -48,7 +48,7 @@ def make_model(kind, seed=0):
             parameter.normal_(std=0.7)
         model.embedding.weight[PAD] = 0
         if hasattr(model, "hidden"):
-            model.hidden.bias.abs_()  # so few units could all be dead
+            model.hidden.bias.abs_().add_(1)  # so few units could all be dead
     return model.eval()
 
 
