@@ -84,11 +84,11 @@ class AttentionRNN(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
         self.embedding.weight.data *= 0.1
+        self.pairs = PairEmbedding(pair_size)  # New: each word with the one before it
+        state_size = 2 * hidden_size + pair_size  # New: S, what stands at a word
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
-        self.pairs = PairEmbedding(pair_size)  # New: each word with the one before it
         self.dropout = nn.Dropout(dropout)
-        state_size = 2 * hidden_size + pair_size  # New: S, what stands at a word
         self.attention = nn.Linear(state_size, hidden_size)  # New: W and b of the score
         self.score = nn.Linear(hidden_size, 1, bias=False)  # New: v
         self.hidden = nn.Linear(state_size, hidden_size)
