@@ -17,6 +17,7 @@ QUICK = {
     "nb_svm": ["--seeds", "1"],
     "records": ["--seeds", "1"],
     "models": [],
+    "threads": ["--runs", "1", "--steps", "60"],
     "prompting": [],
     "doctor_matrix": ["--seeds", "1"],
     "doctor_seconds": [],

@@ -29,22 +29,29 @@ def seconds(work) -> float:
     return time.perf_counter() - started
 
 
+def make_program(kind: type[nn.Module], vocab_size: int, loader) -> tuple:
+    """A new model with all that it is trained with, as ``examine`` takes it."""
+    set_seed(0)
+    model = kind(vocab_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=MODELS[kind])
+    return model, loader, nn.BCEWithLogitsLoss(), optimizer, run_epoch
+
+
 def main() -> None:
     """Print a line for each model."""
     reviews = load_reviews(max_test=2)["train"]
     vocab = Vocabulary.build(tokenize_all(reviews["text"]))
     dataset = ReviewDataset(reviews.select(range(REVIEWS)), vocab, max_length=256)
-    loader, loss_fn = make_loader(dataset, batch_size=64, shuffle=True), nn.BCEWithLogitsLoss()
-    print(f"{len(vocab):,} words, {REVIEWS:,} reviews, {torch.get_num_threads()} threads")
-    for kind, learning_rate in MODELS.items():
-        set_seed(0)
-        model = kind(len(vocab))
-        optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-        program = (model, loader, loss_fn, optimizer, run_epoch)
+    loader = make_loader(dataset, batch_size=64, shuffle=True)
+    print(f"{len(vocab):,} words, {REVIEWS:,} reviews")
+    for kind in MODELS:
+        program = make_program(kind, len(vocab), loader)
+        epoch = seconds(lambda p=program: run_epoch(*p[:4]))  # chooses the number of threads
+        program = make_program(kind, len(vocab), loader)
         report = examine(*program)
         best = min(seconds(lambda p=program: examine(*p)) for _ in range(TIMES))
-        epoch = seconds(lambda p=program: run_epoch(*p[:4]))
-        print(f"{kind.__name__}: {best:.1f} s, an epoch {epoch:.1f} s; {report.verdict}")
+        times = f"{best:.1f} s, an epoch {epoch:.1f} s, threads: {torch.get_num_threads()}"
+        print(f"{kind.__name__}: {times}; {report.verdict}")
 
 
 if __name__ == "__main__":

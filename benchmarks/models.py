@@ -3,6 +3,7 @@
 Run: python benchmarks/models.py
 Real tokens per second, padding not counted, of the training loop; every way sees the same reviews
 in this one process, taking turns, and the best of its turns counts, as other programs only slow it.
+The number of threads is chosen once, for our AttentionRNN, and is the same for all.
 
 plain AttentionRNN:   pack_padded_sequence, batches of random lengths, PyTorch's default Adam.
 plain Transformer:    nn.TransformerEncoder(dropout=0.1) in the same sizes, on our own batches.
@@ -28,6 +29,7 @@ from practicum_utils.data import (
     tokenize_all,
 )
 from practicum_utils.models import AttentionRNN, TransformerClassifier
+from practicum_utils.support.environment import choose_threads, hold_threads
 from practicum_utils.training import run_epoch, set_seed
 
 REVIEWS, TURNS = 640, 3  # 10 batches of 64
@@ -104,7 +106,7 @@ def report(title: str, seconds: dict[str, float], tokens: int) -> None:
 
 
 def main() -> None:
-    """Print both comparisons and the share of padding."""
+    """Print the number of threads, the share of padding and both comparisons."""
     reviews = load_reviews()
     vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]))
     dataset = ReviewDataset(reviews["train"], vocab, max_length=256)
@@ -112,8 +114,17 @@ def main() -> None:
     few = Subset(dataset, range(REVIEWS))
     bucketed, mixed = make_loader(few, shuffle=True), make_loader(few, shuffle=True, bucket=False)
     ready, tokens = list(bucketed), int(dataset.lengths[:REVIEWS].sum())
+    model = AttentionRNN(len(vocab))
+    choose_threads(model, lambda: kernel(model, ready[:1]), TURNS * len(ready))
     print(f"threads: {torch.get_num_threads()}; padding of our epoch: {share:.1%}, ", end="")
     print(f"of random batches: {padding_share(make_loader(dataset, bucket=False)):.1%}")
+    with hold_threads():
+        compare(vocab, bucketed, mixed, tokens)
+
+
+def compare(vocab: Vocabulary, bucketed, mixed, tokens: int) -> None:
+    """Print both comparisons, of loaders with the same reviews and real tokens."""
+    ready = list(bucketed)
     for title, ours, plain, batches, fused in (
         ("AttentionRNN", AttentionRNN, PackedAttentionRNN, mixed, False),
         ("TransformerClassifier", TransformerClassifier, StockTransformer, bucketed, True),

@@ -34,13 +34,14 @@ def main() -> None:
     tokenizer = load_t5("tiny").tokenizer
     model = T5ForConditionalGeneration(T5Config(**SMALL, decoder_start_token_id=0)).eval()
     t5 = T5("t5-small's size, random weights", model, tokenizer)
-    print(f"{t5}; {torch.get_num_threads()} threads")
+    print(t5)
     reviews = load_reviews(max_train=2, max_test=REVIEWS)["test"]
     prompts = [to_prompt(text) for text in reviews["text"]]
     whole = seconds(t5, prompts, REVIEWS)
     loop = seconds(t5, prompts[:ONE_BY_ONE], 1)
     same = seconds(t5, prompts[:ONE_BY_ONE], ONE_BY_ONE)
     print(f"{REVIEWS} reviews: {whole:.1f} s, {whole / REVIEWS * 1000:.0f} ms for a review")
+    print(f"with {torch.get_num_threads()} threads, chosen at the start of the {REVIEWS}")
     print(f"{ONE_BY_ONE} of them: one by one {loop:.1f} s, in batches {same:.1f} s")
 
 

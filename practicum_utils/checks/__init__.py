@@ -17,6 +17,7 @@ from practicum_utils.checks.demands import (
     undisturbed,
 )
 from practicum_utils.checks.exercises import Exercise, exercise, exercises, find
+from practicum_utils.support.environment import hold_threads
 
 __all__ = ["CheckError", "Exercise", "check", "exercise", "exercises"]
 
@@ -27,7 +28,8 @@ def check(exercise: str, solution: Callable) -> None:
     exercise: its number, as in the lesson.  solution: the function or class itself, not a result.
     Raises CheckError (an AssertionError) for a solution that does something else, for an unknown
     number and for an object of the wrong kind; NotImplementedError for an exercise not yet written.
-    Random numbers, gradient mode and the output of the running session are left as they were.
+    Random numbers, gradient mode, the number of threads and the output of the running session are
+    left as they were.
     """
     number = str(exercise) if isinstance(exercise, str | float) else describe(exercise)
     found = find(number)
@@ -36,7 +38,7 @@ def check(exercise: str, solution: Callable) -> None:
     title = f"exercise {number}, {found.name}"
     try:
         _demand_kind(found, solution)
-        with undisturbed():
+        with undisturbed(), hold_threads():
             found.examine(solution)
     except NotImplementedError as error:
         own = f"Exercise {number} is yours to write."

@@ -16,6 +16,7 @@ from practicum_utils.doctor.case import read_case
 from practicum_utils.doctor.examination import Examination
 from practicum_utils.doctor.report import Finding, Report
 from practicum_utils.doctor.snapshot import kept
+from practicum_utils.support.environment import hold_threads
 
 __all__ = ["Adapter", "Finding", "Report", "examine"]
 
@@ -41,6 +42,6 @@ def examine(
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}; pass the nn.Module itself.")
-    with kept(model, optimizer, loader, loss_fn) as snapshot:
+    with kept(model, optimizer, loader, loss_fn) as snapshot, hold_threads():
         case = read_case(model, loader, loss_fn, optimizer, run_epoch, adapter)
         return Examination(case, snapshot).run()

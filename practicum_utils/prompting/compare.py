@@ -15,6 +15,7 @@ from practicum_utils.metrics import accuracy_interval, mcnemar
 from practicum_utils.prompting.generation import (
     LABELS,
     batches,
+    choose_for,
     encode,
     first_tokens,
     parse_label,
@@ -67,8 +68,11 @@ def compare_prompts(
     progress, rows, first = Progress(), {}, None
     started = time.perf_counter()
     for name, make in makers.items():
+        asked = [make(text) for text in texts]
+        if not rows:  # once, so that the prompts are compared under the same conditions
+            progress.say(choose_for(t5, encode(t5, asked), len(makers)))
         progress.show(f"{name}: prompt {len(rows) + 1} of {len(makers)}")
-        row, right = _try_prompt(t5, [make(text) for text in texts], truth, labels)
+        row, right = _try_prompt(t5, asked, truth, labels)
         first = right if first is None else first
         rows[name] = {**row, "p": mcnemar(first, right)}
     seconds = time.perf_counter() - started

@@ -4,14 +4,16 @@ Prompts are read in batches of similar length. ``models.decoding.greedy`` is the
 ``generate``, one prompt and one token at a time, as lesson 06 develops it.
 """
 
+import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
 from practicum_utils.models import to_text
 from practicum_utils.models.decoding import MAX_TOKENS
 from practicum_utils.prompting.t5 import T5
+from practicum_utils.support.environment import choose_threads
 from practicum_utils.support.progress import Progress
 
 LABELS = ("negative", "positive")
@@ -88,6 +90,8 @@ def _read(t5: T5, prompts: str | Sequence[str]) -> Iterator[tuple]:
         )
     progress, done = (Progress() if len(rows) > LONG_RUN else None), 0
     started = time.perf_counter()
+    if progress:
+        progress.say(choose_for(t5, rows))
     for batch in batches(t5, rows):
         yield batch
         done += len(batch[0])
@@ -95,6 +99,18 @@ def _read(t5: T5, prompts: str | Sequence[str]) -> Iterator[tuple]:
             progress.show(f"{done} of {len(rows)} prompts")
     if progress:
         progress.close(f"{len(rows)} prompts: {time.perf_counter() - started:.0f} s")
+
+
+def choose_for(t5: T5, rows: list[list[int]], times: int = 1) -> str:
+    """Choose the number of threads to read these prompts so often; return a line to be printed."""
+    if t5.device.type != "cpu":
+        return ""
+
+    def prepare() -> Callable[[], object]:
+        return lambda: next(batches(t5, rows))
+
+    pieces = sum(min(len(ids), MAX_TOKENS) for ids in rows)
+    return choose_threads(t5.model, prepare, times * math.ceil(pieces / BATCH_TOKENS))
 
 
 def encode(t5: T5, prompts: Iterable[str]) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""What a lesson runs in: seed, device, reduced size, and the mode of a model for a while."""
+"""What a lesson runs in: seed, device, threads, reduced size, the mode of a model for a while."""
 
 import os
 import random
@@ -9,6 +9,9 @@ from functools import cache
 import numpy as np
 import torch
 from torch import nn
+
+from practicum_utils.support.threads import choose_threads as choose_threads
+from practicum_utils.support.threads import hold_threads as hold_threads
 
 _asked = None  # the device that pick_device was asked for last
 

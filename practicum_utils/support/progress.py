@@ -14,35 +14,47 @@ class Progress:
     """
 
     def __init__(self):
-        self._handle = _display_handle()
+        self._in_notebook, self._handle = _is_notebook(), None
         self._drawn = time.monotonic()
 
     def show(self, text: str) -> None:
-        """Redraw, at most once a second."""
-        if time.monotonic() - self._drawn < REDRAW_SECONDS:
+        """Draw; again at most once a second."""
+        begins = self._in_notebook and self._handle is None
+        if not begins and time.monotonic() - self._drawn < REDRAW_SECONDS:
             return
         self._drawn = time.monotonic()
-        if self._handle is not None:
-            self._handle.update({"text/plain": text}, raw=True)
+        if self._in_notebook:
+            self._display(text)
         elif sys.stdout.isatty():
             print(f"\r\033[K{text.splitlines()[-1]}", end="", flush=True)
 
+    def say(self, line: str) -> None:
+        """Print a line that stays, unless it is empty; what was drawn is not drawn into."""
+        if not line:
+            return
+        if not self._in_notebook and sys.stdout.isatty():
+            print("\r\033[K", end="")
+        print(line)
+
     def close(self, text: str) -> None:
         """Draw the last text, which stays."""
-        if self._handle is not None:
-            self._handle.update({"text/plain": text}, raw=True)
+        if self._in_notebook:
+            self._display(text)
             return
         if sys.stdout.isatty():
             print("\r\033[K", end="")
         print(text)
 
+    def _display(self, text: str) -> None:
+        if self._handle is not None:
+            self._handle.update({"text/plain": text}, raw=True)
+            return
+        from IPython.display import display
 
-def _display_handle():
-    """A handle on a fresh output of the running cell, or None outside a notebook."""
+        self._handle = display({"text/plain": text}, raw=True, display_id=True)
+
+
+def _is_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    if shell is None or not hasattr(shell, "kernel"):
-        return None
-    from IPython.display import display
-
-    return display({"text/plain": "..."}, raw=True, display_id=True)
+    return hasattr(shell, "kernel")

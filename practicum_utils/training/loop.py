@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from practicum_utils.support.environment import mode, set_seed
 from practicum_utils.support.progress import Progress
 from practicum_utils.training.history import History, Metrics
+from practicum_utils.training.trial import choose_for
 
 LossFn = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 REGRESSION_MODULES = (nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss)
@@ -47,7 +49,7 @@ def run_epoch(
     progress = Progress()
     started = time.perf_counter()
     try:
-        metrics = _epoch(model, loader, loss_fn, optimizer, device, progress.show)
+        metrics = _epoch(model, loader, loss_fn, optimizer, device, progress.show, progress.say)
     except KeyboardInterrupt:
         progress.close(f"{_work(optimizer)}  interrupted before the end of the epoch")
         raise
@@ -60,12 +62,17 @@ def _work(optimizer) -> str:
     return "test " if optimizer is None else "train"
 
 
-def _epoch(model, loader, loss_fn, optimizer, device, report: Callable[[str], None]) -> Metrics:
+def _epoch(model, loader, loss_fn, optimizer, device, report, say) -> Metrics:
+    """``report``: called with a line that the next one replaces; ``say``: with one that stays."""
     training = optimizer is not None
     device = device or next(model.parameters()).device
     sums = _Sums(right=None if _is_regression(loss_fn) else 0)
     with mode(model, training), torch.set_grad_enabled(training):
-        for step, batch in enumerate(loader, start=1):
+        batches = iter(loader)
+        first = list(islice(batches, 1))
+        if first and device.type == "cpu":
+            say(choose_for(model, loss_fn, first[0], len(loader)))
+        for step, batch in enumerate(chain(first, batches), start=1):
             token_ids, lengths, labels = (part.to(device) for part in batch)
             logits = model(token_ids, lengths)
             loss = loss_fn(logits, labels)
@@ -218,10 +225,11 @@ def _fit(model, train_loader, validation_loader, epochs, loss_fn, optimizer, sch
         running = f"epoch {len(history) + 1} of {epochs}:  {line}"
         progress.show(f"{history}\n{running}".lstrip())
 
+    tell = report, progress.say
     try:
         while len(history) < epochs:
-            *train, train_cpu = _timed_epoch(model, train_loader, loss_fn, optimizer, report)
-            *test, test_cpu = _timed_epoch(model, validation_loader, loss_fn, None, report)
+            *train, train_cpu = _timed_epoch(model, train_loader, loss_fn, optimizer, *tell)
+            *test, test_cpu = _timed_epoch(model, validation_loader, loss_fn, None, *tell)
             history.add(*train, *test, train_cpu, test_cpu)
             _step(scheduler, history.test_loss[-1])
     except KeyboardInterrupt:
@@ -238,8 +246,8 @@ def _step(scheduler: LRScheduler | None, loss: float) -> None:
         scheduler.step()
 
 
-def _timed_epoch(model, loader, loss_fn, optimizer, report) -> tuple[Metrics, float, float]:
+def _timed_epoch(model, loader, loss_fn, optimizer, report, say) -> tuple[Metrics, float, float]:
     """What an epoch found, its seconds, and the CPU seconds of all threads of this process."""
     started, worked = time.perf_counter(), time.process_time()
-    metrics = _epoch(model, loader, loss_fn, optimizer, None, report)
+    metrics = _epoch(model, loader, loss_fn, optimizer, None, report, say)
     return metrics, time.perf_counter() - started, time.process_time() - worked

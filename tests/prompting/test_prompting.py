@@ -232,3 +232,34 @@ def test_the_prompt_is_chosen_on_one_part_and_reported_on_the_other(t5, reviews)
     assert best == "exact" and list(row.index) == ["exact"]
     alone = compare_prompts(t5, {"exact": to_prompt}, test)
     assert row["accuracy"].tolist() == alone["accuracy"].tolist()
+
+
+# Threads
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The trials that were asked for: (owner, prepare, steps); a line is to be printed of each."""
+    found = []
+    monkeypatch.setattr(
+        generation, "choose_threads", lambda *parts: found.append(parts) or "computing with 1 of 2"
+    )
+    return found
+
+
+def test_the_threads_are_chosen_once_for_a_comparison(t5, reviews, asked, capsys):
+    compare_prompts(t5, ["good? {text}", "bad? {text}"], reviews)
+    lines = capsys.readouterr().out.splitlines()
+    ((owner, prepare, steps),) = asked
+    assert owner is t5.model and lines[0] == "computing with 1 of 2" and len(lines) == 2
+    pieces = sum(len(ids) for ids in generation.encode(t5, [f"good? {r}" for r in reviews["text"]]))
+    assert steps * generation.BATCH_TOKENS >= pieces  # both prompts, cut at 512
+    places, state, _ = prepare()()
+    assert len(places) == len(state.last_hidden_state) > 0
+
+
+def test_the_threads_are_chosen_for_long_runs_only(t5, asked, capsys):
+    score_labels(t5, PROMPTS)
+    assert asked == [] and capsys.readouterr().out == ""
+    score_labels(t5, PROMPTS[:3] * 40)
+    assert len(asked) == 1 and capsys.readouterr().out.startswith("computing with 1 of 2\n")
