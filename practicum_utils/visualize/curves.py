@@ -107,10 +107,10 @@ def plot_accuracies(
         axis.plot([low, high], [row, row], "-", color=TRAIN, linewidth=3, alpha=0.5)
         axis.plot([accuracy], [row], "o", color=TRAIN)
         lines.append(f"{name:<28} {accuracy:.3f} ({low:.3f} to {high:.3f}), n = {count:,}")
+    above = {"ha": "center", "xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
     for name, accuracy in (marks or {}).items():
         axis.axvline(accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
-        axis.annotate(name, (accuracy, 1), xycoords=("data", "axes fraction"), ha="center",
-                      xytext=(0, 3), textcoords="offset points", fontsize=8, color=GREY)  # fmt: skip
+        axis.annotate(name, (accuracy, 1), xycoords=("data", "axes fraction"), color=GREY, **above)
         lines.append(f"{name:<28} {accuracy:.3f}, the dashed line")
     axis.set(yticks=range(len(shares)), yticklabels=list(shares))
     axis.set_xlabel("test accuracy, 95 % interval")
