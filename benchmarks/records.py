@@ -9,8 +9,9 @@ CPU seconds and the real tokens per second; then medians. Leave the machine alon
 --train:     so many training reviews, and a quarter as many test reviews, to try it out.
 --official:  train on all 25,000 reviews and score the official test; needs the hub.
 --save:      write what the package ships: ``records.json``, from which comparisons are drawn; the
-             run of median accuracy of each network, which ``training.recall`` falls back on; and
-             NB-SVM's as the yardstick. All of it, so that no two runs of this script are mixed.
+             run of median accuracy of each network with its answers, which ``training.recall``
+             and ``recall_answers`` fall back on; and NB-SVM's result as the yardstick. All of it,
+             so that no two runs of this script are mixed.
 """
 
 import argparse
@@ -36,7 +37,8 @@ from practicum_utils.data import (
     token_mask,
     tokenize_all,
 )
-from practicum_utils.metrics import Record, Records, Run
+from practicum_utils.metrics import Record, Records, Run, train_nb_svm
+from practicum_utils.metrics.yardstick import LONGEST
 from practicum_utils.models import (
     AttentionRNN,
     BagOfNgrams,
@@ -45,9 +47,10 @@ from practicum_utils.models import (
     TransformerClassifier,
     last_vectors,
 )
-from practicum_utils.support.environment import evaluating
 from practicum_utils.support.files import write_text_whole
 from practicum_utils.training import RECIPE, History, fit, full_or_fast, set_seed
+from practicum_utils.training.answers import Answers, answer
+from practicum_utils.training.runs import ANSWERS, HISTORY
 
 ASSETS = Path(practicum_utils.__file__).parent / "assets"
 
@@ -137,7 +140,7 @@ TITLES = {
 }
 SETTINGS = {
     **{each.name: RECIPE._replace(**each.settings)._asdict() for each in (*NETWORKS, *POOLINGS)},
-    NB_SVM: {"longest": nb_svm.LONGEST},
+    NB_SVM: {"longest": LONGEST},
     **{name: weights for name, (_, weights) in AVERAGES.items()},
 }
 
@@ -178,7 +181,7 @@ def train_network(network: Network, data: Data, seed: int) -> Outcome:
     walls, cpus = history.train_seconds, history.train_cpu_seconds
     tokens = int(train_set.lengths.sum()) * len(history)
     run = rounded(seed, history.test_accuracy, walls, cpus, tokens)
-    return Outcome(run, probabilities(model, make_loader(test_set, bucket=False)), history)
+    return Outcome(run, answer(model, test_set).positive.numpy(), history)
 
 
 def rounded(
@@ -194,19 +197,12 @@ def rounded(
     return Run(seed, [round(share, 5) for share in accuracies], walls, cpus, speed)
 
 
-def probabilities(model: nn.Module, loader) -> np.ndarray:
-    """(N,), in the order of the loader."""
-    with evaluating(model), torch.no_grad():
-        logits = [model(token_ids, lengths) for token_ids, lengths, _ in loader]
-    return torch.cat(logits).sigmoid().numpy()
-
-
-def train_nb_svm(data: Data, seed: int) -> Outcome:
+def train_yardstick(data: Data, seed: int) -> Outcome:
     """Train the yardstick, from raw text, and ask it."""
     texts = {part: split["text"][:] for part, split in data.reviews.items()}
     tokens = len(tokenize_all(texts["train"]).ids)
     started, worked = time.perf_counter(), time.process_time()
-    ask = nb_svm.train(texts["train"], nb_svm.are_positive(data.reviews["train"]), seed=seed)
+    ask = train_nb_svm(texts["train"], nb_svm.are_positive(data.reviews["train"]), seed=seed)
     wall, cpu = time.perf_counter() - started, time.process_time() - worked
     positive = ask(texts["test"])
     return Outcome(rounded(seed, [accuracy(positive, data)], [wall], [cpu], tokens), positive)
@@ -233,7 +229,7 @@ def measure(names: set[str], data: Data, seed: int) -> dict[str, Outcome]:
             done[network.name] = train_network(network, data, seed)
             report(network.name, done)
     if NB_SVM in names:
-        done[NB_SVM] = train_nb_svm(data, seed)
+        done[NB_SVM] = train_yardstick(data, seed)
         report(NB_SVM, done)
     for name, (_, weights) in AVERAGES.items():
         if name in names:
@@ -281,15 +277,21 @@ def gather(rounds: list[dict[str, Outcome]], data: Data) -> Records:
     return Records(today, torch.__version__, *machine, *sizes, models)
 
 
-def save(records: Records, rounds: list[dict[str, Outcome]], folder: Path) -> None:
-    """Write the records, the networks' runs of median accuracy, and the yardstick."""
+def save(
+    records: Records, rounds: list[dict[str, Outcome]], labels: list[int], folder: Path
+) -> None:
+    """Write the records, the networks' runs of median accuracy, and the yardstick.
+
+    labels: of the test reviews, which the runs' answers are to.
+    """
     (folder / "reference_runs").mkdir(parents=True, exist_ok=True)
     records.save(folder)
     by_seed = {outcomes[NB_SVM].run.seed: outcomes for outcomes in rounds}
-    networks = [network.name for network in NETWORKS]
-    for record in records.of(networks):
-        history = by_seed[record.median.seed][record.name].history
-        history.save(folder / "reference_runs" / f"{record.name}.json")
+    for record in records.of([network.name for network in NETWORKS]):
+        outcome = by_seed[record.median.seed][record.name]
+        run = folder / "reference_runs" / record.name
+        outcome.history.save(run.with_suffix(HISTORY))
+        Answers.to(labels, outcome.positive).save(run.with_suffix(ANSWERS))
     (best,) = records.of([NB_SVM])
     found = {
         "name": best.title,
@@ -320,7 +322,7 @@ def main() -> None:
         print(f"{record.name:<15} {record.in_words}, n = {len(record.runs)} seeds, {seconds}")
     print(f"{records.threads} threads, {records.cores} cores, torch {records.torch}")
     if options.save:
-        save(records, rounds, options.save)
+        save(records, rounds, data.reviews["test"]["label"][:], options.save)
 
 
 if __name__ == "__main__":

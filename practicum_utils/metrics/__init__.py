@@ -2,7 +2,7 @@
 
 from practicum_utils.metrics.intervals import accuracy_interval, mcnemar
 from practicum_utils.metrics.records import Record, Records, Run, load_records
-from practicum_utils.metrics.yardstick import Yardstick, load_yardstick
+from practicum_utils.metrics.yardstick import Yardstick, load_yardstick, train_nb_svm
 
 __all__ = [
     "Record",
@@ -13,4 +13,5 @@ __all__ = [
     "load_records",
     "load_yardstick",
     "mcnemar",
+    "train_nb_svm",
 ]

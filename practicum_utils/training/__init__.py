@@ -4,7 +4,7 @@ from practicum_utils.support.environment import full_or_fast, is_fast, pick_devi
 from practicum_utils.training.history import Epoch, History, Metrics
 from practicum_utils.training.loop import fit, run_epoch
 from practicum_utils.training.recipe import RECIPE, Recipe
-from practicum_utils.training.runs import recall, remember
+from practicum_utils.training.runs import recall, recall_answers, remember
 
 __all__ = [
     "RECIPE",
@@ -17,6 +17,7 @@ __all__ = [
     "is_fast",
     "pick_device",
     "recall",
+    "recall_answers",
     "remember",
     "run_epoch",
     "set_seed",

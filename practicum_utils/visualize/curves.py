@@ -92,10 +92,13 @@ def can_be_compared(name: str, history) -> bool:
     return False
 
 
-def plot_accuracies(shares: Mapping[str, tuple[float, int]]) -> None:
+def plot_accuracies(
+    shares: Mapping[str, tuple[float, int]], marks: Mapping[str, float] | None = None
+) -> None:
     """Draw accuracies with their 95 % intervals, one row each; print them.
 
     shares: name -> (accuracy from 0 to 1, number of reviews it was measured on).
+    marks: name -> an accuracy to measure up to, a dashed line.
     """
     figure, axis = plt.subplots(figsize=(6.5, 0.8 + 0.45 * len(shares)), facecolor="white")
     lines = []
@@ -104,6 +107,11 @@ def plot_accuracies(shares: Mapping[str, tuple[float, int]]) -> None:
         axis.plot([low, high], [row, row], "-", color=TRAIN, linewidth=3, alpha=0.5)
         axis.plot([accuracy], [row], "o", color=TRAIN)
         lines.append(f"{name:<28} {accuracy:.3f} ({low:.3f} to {high:.3f}), n = {count:,}")
+    above = {"ha": "center", "xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
+    for name, accuracy in (marks or {}).items():
+        axis.axvline(accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
+        axis.annotate(name, (accuracy, 1), xycoords=("data", "axes fraction"), color=GREY, **above)
+        lines.append(f"{name:<28} {accuracy:.3f}, the dashed line")
     axis.set(yticks=range(len(shares)), yticklabels=list(shares))
     axis.set_xlabel("test accuracy, 95 % interval")
     axis.invert_yaxis()

@@ -67,3 +67,15 @@ def test_accuracies_are_drawn_with_their_intervals_and_printed(monkeypatch, caps
     out = capsys.readouterr().out.splitlines()
     assert out[0].split() == ["RNN", "0.870", "(0.860", "to", "0.879),", "n", "=", "5,000"]
     assert out[1].endswith("n = 10")
+
+
+def test_a_mark_is_a_dashed_line_with_its_name_on_top_and_printed_last(monkeypatch, capsys):
+    monkeypatch.setattr(plt, "show", lambda: None)
+    plot_accuracies({"RNN": (0.87, 5_000)}, marks={"a target": 0.906})
+    axis = plt.gca()
+    (mark,) = [line for line in axis.lines if line.get_linestyle() == "--"]
+    assert set(mark.get_xdata()) == {0.906}
+    assert [text.get_text() for text in axis.texts] == ["a target"]
+    plt.close("all")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.split() == ["a", "target", "0.906,", "the", "dashed", "line"]

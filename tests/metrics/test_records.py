@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from practicum_utils.data import POSITIVE, load_reviews
 from practicum_utils.metrics import Record, Records, Run, load_records, load_yardstick
 from practicum_utils.models import AttentionRNN
 from practicum_utils.support import files
 from practicum_utils.training import RECIPE, History
+from practicum_utils.training.answers import Answers, digest_of
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -156,10 +158,15 @@ def test_the_benchmark_writes_all_that_is_shipped(benchmark, monkeypatch, tmp_pa
     runs = {model["name"]: model["runs"] for model in found["models"]}
     assert set(runs) == set(benchmark.TITLES)
     assert {tuple(each["seed"] for each in rounds) for rounds in runs.values()} == {(0, 1)}
+    labels = load_reviews(max_train=64, max_test=16)["test"]["label"][:]
     for network in benchmark.NETWORKS:
         history = History.load(tmp_path / "reference_runs" / f"{network.name}.json")
         last = [each["test_accuracy"][-1] for each in runs[network.name]]
         assert history.test_accuracy[-1] == max(last)  # of two the upper one
+        found = Answers.load(tmp_path / "reference_runs" / f"{network.name}.answers.json")
+        assert found.digest == digest_of(labels)
+        right = (found.positive > 0.5).numpy() == (np.array(labels) == POSITIVE)
+        assert right.mean() == pytest.approx(max(last))
     yardstick = json.loads((tmp_path / "yardstick.json").read_text())
     assert yardstick["accuracy"] == max(each["test_accuracy"][-1] for each in runs["nb_svm"])
     printed = capsys.readouterr().out
