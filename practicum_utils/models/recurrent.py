@@ -39,7 +39,7 @@ class SimpleRNN(nn.Module):
     """
 
     def __init__(
-        self, vocab_size: int, embedding_size: int = 64, hidden_size: int = 64, dropout: float = 0.5
+        self, vocab_size: int, embedding_size: int = 64, hidden_size: int = 64, dropout: float = 0.3
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)

@@ -277,7 +277,7 @@ reverse_reviews(torch.tensor([[5, 6, 7, 0], [8, 9, 0, 0]]), torch.tensor([3, 2])
 class SimpleRNN(nn.Module):
     """Two LSTMs read the review, one from each end; their last vectors decide."""
 
-    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.3):
         """Layers: embedding, forward_rnn, backward_rnn, dropout, hidden, output."""
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
