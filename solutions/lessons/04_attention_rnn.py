@@ -545,7 +545,7 @@ history.plot("RNN with attention")
 remember("attention_rnn", history, model, test_set)
 
 # %% tell=true
-from practicum_utils.visualize import compare_models, show_ablation
+from practicum_utils.visualize import compare_models
 
 compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attention_rnn": history})
 
@@ -559,6 +559,7 @@ compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attenti
 # - **Read** the ranges as well. **Ask:** which differences are larger than those between seeds?
 
 # %% tell=true
+from practicum_utils.visualize import show_ablation
 
 show_ablation()
 
@@ -654,7 +655,7 @@ print(f"tau = {tau:.2f} for this sentence")
 # embedding; as baselines, random weights, and uniform ones, which have no order at all.
 
 # %% name="agreement" tell=true
-table = agreement(model, test_set, count=full_or_fast(200, 20))
+table = agreement(model, test_set, count=full_or_fast(100, 20))
 print(table)
 
 # %% [markdown]

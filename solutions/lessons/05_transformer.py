@@ -656,7 +656,7 @@ explore_attention(model, test_set, index=3)
 # %% name="agreement" tell=true
 from practicum_utils.visualize import agreement
 
-print(agreement(model, test_set, count=full_or_fast(200, 20)))
+print(agreement(model, test_set, count=full_or_fast(100, 20)))
 
 # %% [markdown]
 # Ours at full size: 0.19 with leave-one-out, 0.37 with gradients; in lesson 04 it was 0.35 and 0.41. Being
