@@ -47,7 +47,7 @@ class PackedAttentionRNN(AttentionRNN):
         embedded = self.dropout(self.embedding(token_ids))
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
-        return states
+        return torch.cat([states, self.pairs(token_ids)], dim=2)
 
 
 class StockTransformer(TransformerClassifier):
@@ -62,7 +62,8 @@ class StockTransformer(TransformerClassifier):
         mask = token_mask(lengths, token_ids.shape[1])
         x = self.dropout(self.embedding(token_ids))
         x = self.blocks(x, src_key_padding_mask=~mask)
-        mean = (self.norm(x) * mask.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)
+        x = torch.cat([self.norm(x), self.pairs(token_ids)], dim=2)
+        mean = (x * mask.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)
         return self.output(self.dropout(torch.relu(self.hidden(mean)))).squeeze(1)
 
 

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 
 from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
 from practicum_utils.models import AttentionRNN
-from practicum_utils.training import fit, set_seed
+from practicum_utils.training import RECIPE, fit, set_seed
 from practicum_utils.visualize import compare_models
 from practicum_utils.visualize.explore import look
 
@@ -35,7 +35,8 @@ def draw_attention(path: Path) -> None:
     train_set, test_set = (ReviewDataset(reviews[name], vocab) for name in ("train", "test"))
     set_seed(0)
     model = AttentionRNN(len(vocab))
-    fit(model, make_loader(train_set, shuffle=True), make_loader(test_set), 2, learning_rate=5e-3)
+    loaders = make_loader(train_set, RECIPE.batch_size, shuffle=True), make_loader(test_set)
+    fit(model, *loaders, RECIPE.epochs, RECIPE.learning_rate)
     index = next(index for index, length in enumerate(test_set.lengths) if int(length) in SHORT)
     view = look(model, test_set, index)
     print(view)

@@ -49,7 +49,7 @@ device = pick_device()
 # %% [markdown] only="presenter" minutes=3
 # - **Read aloud:** "This was a very bad movie to me." **Ask:** at which word does the last vector stand, and
 #   which word decides?
-# - **Write** 0.87 and 0.89 on the board.
+# - **Write** 0.89 on the board, twice.
 
 # %% tell=true
 simple = recall("simple_rnn")
@@ -60,7 +60,7 @@ baseline = recall("mean_embedding")
 print(baseline)
 
 # %% [markdown]
-# The RNN knows the order of the words, and still it does no better than their average. Think of the
+# The RNN knows the order of the words, and still it does hardly better than their average. Think of the
 # review *"This was a very bad movie to me."* The last vector stands at *me*. The word that decides is
 # *bad*, four places earlier, and whatever the network knows about it has to survive until the end.
 #
@@ -527,8 +527,7 @@ check("4.3", AttentionRNN)
 # ## All the reviews
 
 # %% [markdown] only="presenter" minutes=3
-# - **Start it, then talk:** two epochs, about a minute. **Ask:** better than 0.89? *About the same: 0.89, with
-#   words in order.*
+# - **Start it, then talk:** three epochs, about a minute. **Ask:** better than 0.89? *About 0.905.*
 # - **Read** the comparison: accuracy *and* seconds.
 
 # %%
@@ -550,7 +549,7 @@ from practicum_utils.visualize import compare_models
 compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attention_rnn": history})
 
 # %% [markdown]
-# About @ATT at full size. Two things are new, the pooling and the pairs, so which of them was it? That takes
+# About 0.905 at full size, more than a point above the simple RNN. Two things are new, the pooling and the pairs, so which of them was it? That takes
 # an **ablation**: train the same model again and again by the same recipe, and change one thing at a time.
 # That is twelve more trainings, so we show those that come with the course, with three seeds for each row:
 
@@ -564,7 +563,11 @@ from practicum_utils.visualize import show_ablation
 show_ablation()
 
 # %% [markdown]
-# @ABLATION
+# In our runs attention reaches @A, the mean and the maximum of the states @B, and the last states only @C:
+# with 256 words behind it, a last state has forgotten too much. (The simple RNN of lesson 03 does better than
+# that row because its gates begin at 0.9; here they begin at 0.5, as PyTorch makes them.) Without the pairs,
+# attention reaches @D. So about half of the gain comes from the pooling and the rest from the pairs. What
+# still lies above us, by a point, is the star: counting three words in a row, over the whole review.
 
 # %% [markdown]
 # ## Where the model pooled

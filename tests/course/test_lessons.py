@@ -233,3 +233,14 @@ def test_planted_model_raises_for_its_shapes():
 def test_the_lessons_plant_the_bugs_that_the_catalogue_says():
     planted = {bug for lesson in LESSONS.values() for cell in lesson.cells for bug in cell.bugs()}
     assert planted >= set(PLANTED)  # and bugs that belong to no lesson, wherever they fit
+
+
+@pytest.mark.parametrize("lesson", ["03", "04", "05"])
+def test_the_networks_are_trained_by_the_one_recipe(lesson):
+    text = "\n".join(cell.text for cell in LESSONS[lesson].cells)
+    for name in training.RECIPE._fields:
+        assert f"RECIPE.{name}" in text
+    assert (
+        text.count("fit(model, train_loader, test_loader, RECIPE.epochs, RECIPE.learning_rate)")
+        == 1
+    )
