@@ -11,7 +11,7 @@
 # - write `AttentionRNN`, in which only the pooling is new;
 # - show where a model pooled, and measure whether those words decide.
 #
-# **Time:** 75 minutes of class, 27 of them in three exercises; the training takes about a minute on a
+# **Time:** 80 minutes of class, 27 of them in three exercises; the training takes about a minute on a
 # laptop. **Needs:** lesson 03.
 #
 # | letter | size of |
@@ -549,9 +549,13 @@ from practicum_utils.visualize import compare_models
 compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attention_rnn": history})
 
 # %% [markdown]
-# About 0.905 at full size, more than a point above the simple RNN. Two things are new, the pooling and the pairs, so which of them was it? That takes
-# an **ablation**: train the same model again and again by the same recipe, and change one thing at a time.
-# That is twelve more trainings, so we show those that come with the course, with three seeds for each row:
+# About 0.905 at full size, more than a point above the simple RNN.
+#
+# ## Was it the pooling or the pairs?
+#
+# Two things are new in this model, so which of them was it? That takes an **ablation**: train the same model
+# again and again by the same recipe, and change one thing at a time. That is twelve more trainings, so we
+# show those that come with the course, with three seeds for each row:
 
 # %% [markdown] only="presenter" minutes=2
 # - **Take bets** before you run it: last, max, mean or attention?

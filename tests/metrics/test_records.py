@@ -109,7 +109,7 @@ def benchmark(monkeypatch):
 
 @pytest.fixture
 def states():
-    return torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    return torch.randn(3, 5, 2 * 64 + 16, generator=torch.Generator().manual_seed(0))
 
 
 def test_the_poolings_are_what_they_are_called(benchmark, states):
@@ -119,7 +119,7 @@ def test_the_poolings_are_what_they_are_called(benchmark, states):
     }
     for row, length in enumerate(lengths.tolist()):
         real = states[row, :length]
-        last = torch.cat([real[-1, :2], real[0, 2:]])
+        last = torch.cat([real[-1, :64], real[0, 64:128], real[-1, 128:]])
         assert torch.equal(pooled["pooling_last"][row], last)
         assert torch.equal(pooled["pooling_max"][row], real.max(dim=0).values)
         assert torch.allclose(pooled["pooling_mean"][row], real.mean(dim=0))
@@ -138,8 +138,16 @@ def test_only_the_pooling_changes(benchmark):
         assert network.settings == attention.settings
 
 
+def test_the_last_row_differs_by_the_pairs_alone(benchmark):
+    (without,) = (each for each in benchmark.ABLATION if each not in benchmark.POOLINGS)
+    own, weights = without.make(20).state_dict(), AttentionRNN(20).state_dict()
+    different = {name for name in weights if own[name].shape != weights[name].shape}
+    assert different == {"pairs.table.weight", "attention.weight", "hidden.weight"}
+    assert own["pairs.table.weight"].numel() == 0 and without.settings == {}
+
+
 def test_padding_changes_no_answer_of_a_pooling(benchmark):
-    for network in benchmark.POOLINGS:
+    for network in benchmark.ABLATION:
         model = network.make(20).eval()
         alone = model(torch.tensor([[5, 7]]), torch.tensor([2]))
         padded = model(torch.tensor([[5, 7, 0, 0]]), torch.tensor([2]))
