@@ -12,6 +12,7 @@ from torch import nn
 
 from practicum_utils.support.threads import choose_threads as choose_threads
 from practicum_utils.support.threads import hold_threads as hold_threads
+from practicum_utils.support.threads import settle_threads
 
 _asked = None  # the device that pick_device was asked for last
 
@@ -29,8 +30,17 @@ def pick_device(prefer: str | torch.device | None = None) -> torch.device:
     prefer: this one instead, such as "cpu", "cuda:1" or "mps". Later calls without it give the same
         device, so that the checks compute where the lesson does. Apple's "mps" is taken only if
         asked for, because it gave learners wrong losses (LLMs-from-scratch#635, pytorch#92615).
+    On a CPU the number of threads becomes what other programs leave room for: a loop of the
+    learner's own asks for none.
     Raises ValueError for a device that is not there, naming those that are.
     """
+    device = _picked(prefer)
+    if device.type == "cpu":
+        settle_threads()
+    return device
+
+
+def _picked(prefer: str | torch.device | None) -> torch.device:
     global _asked
     here = _devices()
     if prefer is not None and str(prefer) not in here:

@@ -64,6 +64,17 @@ class _Session:
         self.set(found.number)
         return self.in_words() if found.steps == math.inf else ""
 
+    def settle(self) -> None:
+        """Take as many as have room, without a trial."""
+        asked = _asked_for()
+        if asked is None and not self.held and self.bound > 1:
+            self.own = self.own or torch.get_num_threads() != self.number
+            if not self.own:
+                self.look()
+                self.set(self.room)
+        elif asked is not None and not self.held:
+            self.set(asked)
+
     def set(self, number: int) -> None:
         """Compute with so many threads from now on."""
         if torch.get_num_threads() != number:
@@ -126,6 +137,14 @@ def choose_threads(owner: object, prepare: Callable[[], Callable[[], object]], s
     Raises ValueError for a PRACTICUM_THREADS that is no whole number from 1.
     """
     return _session().choose(owner, prepare, steps)
+
+
+def settle_threads() -> None:
+    """Set as many threads as other programs leave room for just now, without timing a step.
+
+    For loops that the learner writes, which ask nobody; ``choose_threads`` says what overrides it.
+    """
+    _session().settle()
 
 
 @contextmanager

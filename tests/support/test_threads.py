@@ -9,7 +9,7 @@ from practicum_utils.checks import check
 from practicum_utils.doctor import examine
 from practicum_utils.models import last_vectors as right_answer
 from practicum_utils.support import threads
-from practicum_utils.support.environment import choose_threads, hold_threads
+from practicum_utils.support.environment import choose_threads, hold_threads, pick_device
 
 
 @pytest.fixture
@@ -318,3 +318,31 @@ def test_an_examination_holds_the_number(machine):
     assert machine.looks == [] and machine.number == 2
     model(*batch[:2])
     assert machine.looks == [2]
+
+
+# A loop of the learner's own
+
+
+@pytest.mark.parametrize(("taken", "number"), [(0, 4), (1, 2), (3, 1)])
+def test_a_picked_cpu_has_as_many_threads_as_there_is_room_for(make, taken, number, capsys):
+    machine = make(cores=4, taken=taken)
+    pick_device("cpu")
+    assert machine.number == number and machine.steps == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_picked_cpu_leaves_the_user_s_own_number_and_obeys_the_variable(make, monkeypatch):
+    machine = make(cores=4, taken=3)
+    torch.set_num_threads(3)
+    pick_device("cpu")
+    assert machine.number == 3
+    monkeypatch.setenv("PRACTICUM_THREADS", "4")
+    pick_device("cpu")
+    assert machine.number == 4
+
+
+def test_a_device_that_is_picked_in_a_check_changes_no_threads(make):
+    machine = make(cores=4, taken=3)
+    with hold_threads():
+        pick_device("cpu")
+    assert machine.number == 4 and machine.looks == []
