@@ -374,13 +374,13 @@ check("3.3", SimpleRNN)
 # learning works at all. The learning rate is a bold 1e-2, so that three epochs are enough.
 
 # %% [markdown] only="presenter" minutes=12
-# - **First run:** about -306, -3,254, -11,060. Do not comment; ask whether the number is possible.
+# - **First run:** about -279, -2,940, -9,962. Do not comment; ask whether the number is possible.
 # - **Ask:** where would you look, at the function or at its inputs? *Print `labels.unique()`: 1 and 2.*
-# - **Mend, run again:** 0.75, 0.73, 0.81. Positive now, and flat.
+# - **Mend, run again:** 0.77, 0.72, 0.76. Positive now, and flat.
 # - **Ask:** name causes of a flat loss. Collect them on the board; there will be six. Then: which question
 #   can be answered in a minute? *The same batch three times: is the gradient the same?*
 # - **Often:** "train longer", "another learning rate". Write them down as well. Lesson 05 proves one of them right.
-# - **Mended:** 0.65, 0.50, 0.26.
+# - **Mended:** 0.68, 0.44, 0.16.
 # - **Sum up** the three symptoms, each with its rule. The walkthrough has the table.
 
 # %% name="make-few"
@@ -575,8 +575,8 @@ for p, row in wrong[:3]:
 # Each pair differs in a word or two, and means the opposite:
 
 # %% [markdown] only="presenter" minutes=2
-# - **Ask for a sentence** from the class before running ours. Ours: plain ones 0.95 and 0.11, the two
-#   "not" sentences 0.66 and 0.72.
+# - **Ask for a sentence** from the class before running ours. Ours: plain ones 0.99 and 0.02, the two
+#   "not" sentences 0.40 and 0.62.
 # - **Keep** the six numbers; every later model is asked the same.
 
 # %% tell=true
@@ -588,8 +588,8 @@ for text in (
     print(f"{probability(text):.2f}  {text}")
 
 # %% [markdown]
-# The plain ones are easy. In the turned ones the network has everything it needs, the order of the
-# words, and still it mostly adds up their tone. Write a sentence that you think will fool it, and
+# The plain ones are easy. In the others the network has everything it needs, the order of the words, and
+# still it is unsure of the two with *not*, and falls for *love* in the fifth. Write a sentence that you think will fool it, and
 # try. Remember these six; we shall ask every model of the course.
 
 # %% [markdown] only="student"
