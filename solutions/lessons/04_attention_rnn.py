@@ -8,7 +8,7 @@
 # **You will be able to**
 # - pool a review by attention: scores, softmax, convex combination;
 # - keep the padding out of it, and say why minus infinity is the right score for it;
-# - write `AttentionRNN`, in which only the pooling is new;
+# - write `AttentionRNN`, in which the pooling and the pairs of words are new;
 # - show where a model pooled, and measure whether those words decide.
 #
 # **Time:** 80 minutes of class, 27 of them in three exercises; the training takes about a minute on a
@@ -287,7 +287,7 @@ reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 # %% [markdown]
 # ## Words that belong together
 #
-# *Good* and *not good* mean the opposite. The two readers can learn that from the order of the words, but
+# *Good* and *not good* mean opposite things. The two readers can learn that from the order of the words, but
 # 20,000 reviews are few to learn it from. So we help them: beside its readers' vectors, each word gets one
 # that belongs to the **pair** of this word and the word before it.
 #
@@ -316,8 +316,9 @@ PairEmbedding(size=16)(pairs).shape
 # ## The model
 #
 # The score of a state is `v . tanh(W state + b)`: a linear layer, `tanh`, a linear layer without bias
-# (Bahdanau and others, 2015, call it *additive* attention). Everything else is the simple RNN. Lines
-# that differ from it carry the comment `# New:`.
+# (Bahdanau and others, 2015, call it *additive* attention). Everything else is the simple RNN, but for
+# dropout of 0.5 and gates `f` that begin as PyTorch makes them, without the loop of lesson 03. Lines that
+# differ carry the comment `# New:`.
 
 # %% [markdown] only="presenter" minutes=18
 # Most of it is the simple RNN. Let them copy that from lesson 03, and spend the time on the lines that

@@ -3,7 +3,7 @@
 #
 # An RNN hands its state from word to word, so it has to go through a review step by step. In a
 # **Transformer** every word looks at all the others at once. We replace the two readers of lesson 04
-# by that, and keep all else the same.
+# by that, and its attention pooling by a mean. The pairs of words and the recipe stay.
 #
 # **You will be able to**
 # - compute self-attention by hand: queries, keys, values, scores, softmax, output;
