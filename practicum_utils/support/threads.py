@@ -46,14 +46,7 @@ class _Session:
         self.choices: WeakKeyDictionary[object, _Choice] = WeakKeyDictionary()
 
     def choose(self, owner, prepare, steps: int) -> str:
-        if self.held:
-            return ""
-        asked = _asked_for()
-        if asked is not None:
-            self.set(asked)
-            return ""
-        self.own = self.own or torch.get_num_threads() != self.number
-        if self.own or self.bound == 1:
+        if self.is_decided():
             return ""
         self.look()
         known = self.choices.get(owner)
@@ -66,14 +59,20 @@ class _Session:
 
     def settle(self) -> None:
         """Take as many as have room, without a trial."""
+        if not self.is_decided():
+            self.look()
+            self.set(self.room)
+
+    def is_decided(self) -> bool:
+        """Whether there is nothing to choose; sets the number that the environment asks for."""
+        if self.held:
+            return True
         asked = _asked_for()
-        if asked is None and not self.held and self.bound > 1:
-            self.own = self.own or torch.get_num_threads() != self.number
-            if not self.own:
-                self.look()
-                self.set(self.room)
-        elif asked is not None and not self.held:
+        if asked is not None:
             self.set(asked)
+            return True
+        self.own = self.own or torch.get_num_threads() != self.number
+        return self.own or self.bound == 1
 
     def set(self, number: int) -> None:
         """Compute with so many threads from now on."""

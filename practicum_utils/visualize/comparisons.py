@@ -6,7 +6,7 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 
 from practicum_utils.metrics import Record, Records, load_records
-from practicum_utils.visualize.curves import GREY, RUNS, TRAIN, can_be_compared
+from practicum_utils.visualize.curves import GREY, RUNS, TRAIN, can_be_compared, show_rows
 
 YARDSTICK = "nb_svm"
 POOLINGS = {
@@ -96,13 +96,9 @@ def show_ablation() -> None:
         found = [run.accuracy for run in model.runs]
         axis.plot(found, [row] * len(found), "o-", ms=5, linewidth=1, alpha=0.6, color=TRAIN)
         axis.plot(model.median.accuracy, row, "o", ms=10, color=TRAIN)
-    axis.set(yticks=range(len(models)), yticklabels=list(POOLINGS.values()))
-    axis.set_xlabel("test accuracy of each seed, large: the median")
-    axis.invert_yaxis()
-    axis.margins(y=0.2)
-    axis.grid(axis="x", alpha=0.3)
-    figure.tight_layout()
-    plt.show()
+    show_rows(
+        figure, axis, list(POOLINGS.values()), "test accuracy of each seed, large: the median"
+    )
     for pooling, model in zip(POOLINGS.values(), models, strict=True):
         print(f"{pooling:<19} test accuracy {model.in_words}, n = {len(model.runs)} seeds")
     print(f"only what is named changes: {_source(records)}")

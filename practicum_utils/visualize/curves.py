@@ -112,11 +112,16 @@ def plot_accuracies(
         axis.axvline(accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
         axis.annotate(name, (accuracy, 1), xycoords=("data", "axes fraction"), color=GREY, **above)
         lines.append(f"{name:<28} {accuracy:.3f}, the dashed line")
-    axis.set(yticks=range(len(shares)), yticklabels=list(shares))
-    axis.set_xlabel("test accuracy, 95 % interval")
+    show_rows(figure, axis, list(shares), "test accuracy, 95 % interval")
+    print(*lines, sep="\n")
+
+
+def show_rows(figure, axis, names: list[str], label: str) -> None:
+    """Show a figure that has a row for each name, the first on top; label: of its x axis."""
+    axis.set(yticks=range(len(names)), yticklabels=names)
+    axis.set_xlabel(label)
     axis.invert_yaxis()
     axis.margins(y=0.2)
     axis.grid(axis="x", alpha=0.3)
     figure.tight_layout()
     plt.show()
-    print(*lines, sep="\n")

@@ -139,17 +139,22 @@ def _saying_the_same(layers: list[nn.Module], read: Callable[[], object]) -> Ite
     def repeat(layer, *_) -> torch.Tensor:
         return said[layer].pop(0)
 
-    for hook in (listen, repeat):
-        handles = [layer.register_forward_hook(hook) for layer in layers]
-        try:
-            if hook is listen and layers:
-                with torch.no_grad():
-                    read()
-            elif hook is repeat:
-                yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    if layers:
+        with _hooked(layers, listen), torch.no_grad():
+            read()
+    with _hooked(layers, repeat):
+        yield
+
+
+@contextmanager
+def _hooked(layers: list[nn.Module], hook: Callable) -> Iterator[None]:
+    """Let the layers call this forward hook for a while."""
+    handles = [layer.register_forward_hook(hook) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def kendall_tau(one: torch.Tensor, other: torch.Tensor) -> float:
