@@ -3,29 +3,58 @@
 It runs the solution on small random inputs and compares what it does with an independent reference,
 never its source or its names, so that any correct solution passes. The checks of a lesson stand in
 ``lesson_NN``, what they are made of in ``demands``, the questions to whole models in ``probing``.
+``check("3.D1", "B")`` checks a diagnosis, a choice among the causes of a symptom; ``verdict`` in
+``symptoms`` prints the line in which the symptom shows.
 """
 
 import inspect
+import os
 from collections.abc import Callable
 
+from practicum_utils.bugs import CATALOGUE
 from practicum_utils.checks.demands import (
     CheckError,
     demand,
     describe,
     explained,
     not_begun,
+    overlooking,
     undisturbed,
 )
-from practicum_utils.checks.exercises import Exercise, exercise, exercises, find
+from practicum_utils.checks.exercises import (
+    Diagnosis,
+    Exercise,
+    diagnoses,
+    diagnosis,
+    exercise,
+    exercises,
+    find,
+)
+from practicum_utils.checks.symptoms import not_yet_met, verdict
 from practicum_utils.support.environment import hold_threads
 
-__all__ = ["CheckError", "Exercise", "check", "exercise", "exercises"]
+__all__ = [
+    "CheckError",
+    "Diagnosis",
+    "Exercise",
+    "check",
+    "diagnoses",
+    "diagnosis",
+    "exercise",
+    "exercises",
+    "verdict",
+]
 
 
-def check(exercise: str, solution: Callable) -> None:
+def check(exercise: str, solution: Callable | str, strict: bool | None = None, **evidence) -> None:
     """Print one line, ``ok: exercise 3.1, last_vectors``, or say what is wrong in one sentence.
 
-    exercise: its number, as in the lesson.  solution: the function or class itself, not a result.
+    exercise: its number, as in the lesson, or that of a diagnosis, as "3.D1".
+    solution: the function or class itself, not a result; for a diagnosis, the letter of a cause.
+    strict: whether a bug that the class's solution has, and that a later cell will show, is refused
+        at once. If not, ``ok so far`` is said until that cell has said ``ok``. None: strict where
+        nbgrader grades, or where PRACTICUM_STRICT is 1.
+    evidence: for a diagnosis, what the program showed, by name; the answer then speaks of it.
     Raises CheckError (an AssertionError) for a solution that does something else, for an unknown
     number and for an object of the wrong kind; NotImplementedError for an exercise not yet written.
     Random numbers, gradient mode, the number of threads and the output of the running session are
@@ -34,21 +63,69 @@ def check(exercise: str, solution: Callable) -> None:
     number = str(exercise) if isinstance(exercise, str | float) else describe(exercise)
     found = find(number)
     if not found:
-        raise CheckError(f"there is no exercise {number!r}; there are {', '.join(exercises())}.")
-    title = f"exercise {number}, {found.name}"
+        known = ", ".join([*exercises(), *diagnoses()])
+        raise CheckError(f"there is no exercise {number!r}; there are {known}.")
+    if strict is None:
+        strict = _is_graded()
+    if isinstance(found, Diagnosis):
+        _check_diagnosis(found, solution, strict, evidence)
+        return
+    so_far = _check_exercise(found, solution, set() if strict else not_yet_met(found.planted))
+    print(f"ok{' so far' * so_far}: exercise {number}, {found.name}")
+
+
+def _is_graded() -> bool:
+    """Whether this runs for a grade: nbgrader's autograder says so, and ``practicum grade``."""
+    by_nbgrader = os.environ.get("NBGRADER_EXECUTION") == "autograde"
+    return by_nbgrader or os.environ.get("PRACTICUM_STRICT") == "1"
+
+
+def _check_exercise(found: Exercise, solution, may_pass: set[str]) -> bool:
+    """Ask the exercise's check; return whether a planted bug was seen and let pass."""
+    title = f"exercise {found.number}, {found.name}"
     try:
         _demand_kind(found, solution)
-        with undisturbed(), hold_threads():
+        with undisturbed(), hold_threads(), overlooking(may_pass) as seen:
             found.examine(solution)
     except NotImplementedError as error:
-        own = f"Exercise {number} is yours to write."
+        own = f"Exercise {found.number} is yours to write."
         another = str(error).startswith("Exercise ") and not _contains(solution, own)
         raise not_begun(str(error) if another else own) from error
     except CheckError as failure:
         raise CheckError(f"{title}: {failure}") from failure
     except Exception as error:  # something unforeseen about the solution stopped the check itself
         raise CheckError(f"{title}: the check could not go on: {explained(error)}") from error
-    print(f"ok: {title}")
+    return bool(seen)
+
+
+def _check_diagnosis(found: Diagnosis, answer, strict: bool, evidence: dict) -> None:
+    """Say what the chosen cause would have predicted, or, if it is the true one, the rule."""
+    letters = f"{', '.join(list(found.causes)[:-1])} or {list(found.causes)[-1]}"
+    chosen = answer.strip().upper() if isinstance(answer, str) else answer
+    if chosen in ("", None, ...):
+        unanswered = f"diagnosis {found.number} is yours to make: write {letters} as the answer."
+        demand(not strict, unanswered)
+        print(f"not yet: {unanswered}")
+        return
+    known = isinstance(chosen, str) and chosen in found.causes
+    demand(known, f"diagnosis {found.number}: the answer is a letter, {letters}; it is {answer!r}.")
+    seen = _observed(found, evidence).get(chosen, "")
+    text = f"{chosen}: {found.causes[chosen]}{'; ' + seen if seen else ''}."
+    demand(chosen == found.right, f"diagnosis {found.number}, not {text}")
+    bug = CATALOGUE[found.bug]
+    print(f"ok: diagnosis {found.number}, {text}")
+    print(f"This time: {bug.this_time}\nIn general: {bug.in_general}")
+
+
+def _observed(found: Diagnosis, evidence: dict) -> dict[str, str]:
+    """What the reader's program showed, in words, by letter; nothing if some of it is missing."""
+    wanted = inspect.signature(found.examine).parameters
+    if any(name not in evidence for name in wanted):
+        return {}
+    try:
+        return found.examine(**{name: evidence[name] for name in wanted})
+    except Exception:  # what was given is something else by now; the cause can be told without it
+        return {}
 
 
 def _contains(solution, line: str) -> bool:

@@ -1,4 +1,8 @@
-"""Which exercises there are: a lesson's checks register themselves, and are found by its number."""
+"""Which exercises and diagnoses there are: a lesson's checks register themselves.
+
+They are found by number, ``"3.1"`` for an exercise and ``"3.D1"`` for a diagnosis, without reading
+the checks of other lessons.
+"""
 
 import importlib
 import pkgutil
@@ -8,16 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NUMBER = re.compile(r"(0|[1-9][0-9]?)\.[1-9][0-9]*")  # 0.1 to 99.1 and up
-_REGISTERED: dict[str, "Exercise"] = {}
+DIAGNOSIS = re.compile(r"(0|[1-9][0-9]?)\.D[1-9][0-9]*")
+_REGISTERED: dict[str, "Exercise | Diagnosis"] = {}
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """What is to be checked: its number, the name that the lesson uses, and the check itself."""
+    """What is to be checked: its number, the name that the lesson uses, and the check itself.
+
+    planted: the bugs that the class's solution has, which the check lets pass until they are met.
+    """
 
     number: str
     name: str
     examine: Callable[[Callable], None]
+    planted: tuple[str, ...] = ()
 
     @property
     def is_class(self) -> bool:
@@ -25,20 +34,56 @@ class Exercise:
         return self.name[:1].isupper()
 
 
-def exercise(number: str, name: str) -> Callable:
+@dataclass(frozen=True)
+class Diagnosis:
+    """A choice among causes of a symptom: which bug it is about, and what each would predict.
+
+    right: the letter of the true cause.  causes: by letter, what one would see if it were this one.
+    examine: takes what the reader's program showed, by name, and puts it in words, by letter.
+    """
+
+    number: str
+    bug: str
+    right: str
+    causes: dict[str, str]
+    examine: Callable[..., dict[str, str]]
+
+
+def exercise(number: str, name: str, planted: tuple[str, ...] = ()) -> Callable:
     """Register the decorated function as the check of exercise ``number``, called ``name``.
 
     The function takes what the learner wrote and raises CheckError, by ``demands``, if it is wrong.
+    planted: ids of the bugs in the class's solution, for ``demands.overlook``.
     Raises ValueError for what is no number, and for one that another function checks already.
     """
-    if not NUMBER.fullmatch(number):
-        raise ValueError(f'{number!r} is no number of an exercise; write it as in "12.3".')
+    return _registering(NUMBER, number, lambda examine: Exercise(number, name, examine, planted))
 
-    def register(examine: Callable[[Callable], None]) -> Callable[[Callable], None]:
+
+def diagnosis(number: str, bug: str, right: str, causes: dict[str, str]) -> Callable:
+    """Register a choice among the causes of a symptom, for ``check("3.D1", "B", losses=losses)``.
+
+    bug: its id.  right: the letter of the true cause.  causes: letter -> what one would see if it
+    were this one.  The decorated function takes the reader's own evidence by name and returns what
+    it shows, letter -> a clause; it is asked only if all its evidence is given.
+    Raises ValueError for what is no number of a diagnosis, and for one that is taken.
+    """
+
+    def entry(examine: Callable[..., dict[str, str]]) -> Diagnosis:
+        return Diagnosis(number, bug, right, causes, examine)
+
+    return _registering(DIAGNOSIS, number, entry)
+
+
+def _registering(form: re.Pattern, number: str, entry: Callable) -> Callable:
+    if not form.fullmatch(number):
+        what, example = ("a diagnosis", "12.D3") if form is DIAGNOSIS else ("an exercise", "12.3")
+        raise ValueError(f'{number!r} is no number of {what}; write it as in "{example}".')
+
+    def register(examine: Callable) -> Callable:
         known = _REGISTERED.get(number)
         if known and _place(known.examine) != _place(examine):
             raise ValueError(f"Exercise {number} has a check already: {_place(known.examine)}.")
-        _REGISTERED[number] = Exercise(number, name, examine)
+        _REGISTERED[number] = entry(examine)
         return examine
 
     return register
@@ -53,16 +98,26 @@ def lesson_of(number: str) -> str:
     return number.partition(".")[0].zfill(2)
 
 
-def find(number: str) -> Exercise | None:
-    """Return the exercise of that number, having read its own lesson's checks only; or None."""
+def find(number: str) -> Exercise | Diagnosis | None:
+    """Return the exercise or diagnosis of that number, or None; only its lesson's checks are read."""
     _read(lesson_of(number))
     return _REGISTERED.get(number)
 
 
 def exercises() -> dict[str, Exercise]:
     """Return the exercises of all lessons by number, in the lessons' order: 12.3 after 2.10."""
+    return _all(Exercise)
+
+
+def diagnoses() -> dict[str, Diagnosis]:
+    """Return the diagnoses of all lessons by number, in the lessons' order."""
+    return _all(Diagnosis)
+
+
+def _all(kind: type) -> dict:
     _read()
-    order = sorted(_REGISTERED, key=lambda number: tuple(map(int, number.split("."))))
+    found = [number for number, entry in _REGISTERED.items() if isinstance(entry, kind)]
+    order = sorted(found, key=lambda number: tuple(map(int, number.replace("D", "").split("."))))
     return {number: _REGISTERED[number] for number in order}
 
 
