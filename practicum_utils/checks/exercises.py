@@ -99,7 +99,7 @@ def lesson_of(number: str) -> str:
 
 
 def find(number: str) -> Exercise | Diagnosis | None:
-    """Return the exercise or diagnosis of that number, or None; only its lesson's checks are read."""
+    """Return the exercise or diagnosis of that number, or None; only its own lesson is read."""
     _read(lesson_of(number))
     return _REGISTERED.get(number)
 
