@@ -4,6 +4,7 @@ A copy is made by plain functions from cells to cells, one after the other; ``to
 replaces what is left of the marks by the ids and tags of a published notebook.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,15 +16,27 @@ from practicum_utils.authoring.grading import with_points
 from practicum_utils.authoring.recap import repeat_earlier_cells
 from practicum_utils.authoring.slideshow import cut_into_slides
 from practicum_utils.authoring.source import Cell, Lesson, listed
+from practicum_utils.authoring.student import BANNER, CATCH_UP, meet_the_bugs
 from practicum_utils.authoring.walkthrough import tell_the_story
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.bugs.planting import blank, plant
 
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
 TOLD = "-told"  # ends the id of a cell whose output `practicum run` prints
 FOLDERS = {"student": "notebooks", "solution": "solutions", "walkthrough": "solutions/debugged"}
 COPIES = tuple(FOLDERS)
-CATCH_UP = re.compile(r"^# (from practicum_utils\S* import .*)$", re.MULTILINE)
+LANGUAGE = {  # as JupyterLab writes it, so that a notebook that was only opened is not modified
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
+WRONG_ON_PURPOSE = """\
+> **This solution is wrong, and on purpose.** It is what the class has at the end of the lesson:
+> everything filled in as it was typed, mistakes included, and run from top to bottom. Where a line
+> says `symptom: ...`, or a cell stops, something above it is to be found and mended. Nothing here
+> says where; the walkthrough in `debugged/` does, step by step."""
 SAVE_FIRST = (
     "\n\nIn Colab, first choose **File > Save a copy in Drive**, or your work is lost. "
     "Where a cell says that a name is not defined, run the cells above it first."
@@ -36,9 +49,11 @@ def make_copy(copy: str, lesson: Lesson, lessons: dict[str, Lesson], address: st
     copy: one of ``COPIES``.  lessons: all lessons by number, for what this one repeats of them.
     address: the project's public address.
     """
-    if copy == "student":
-        return student_copy(lesson, address)
-    make = {"solution": solution_copy, "walkthrough": walkthrough_copy}[copy]
+    make = {
+        "student": student_copy,
+        "solution": solution_copy,
+        "walkthrough": walkthrough_copy,
+    }[copy]
     return make(lesson, lessons, address)
 
 
@@ -47,11 +62,14 @@ def path_of(copy: str, lesson: Lesson) -> Path:
     return Path(FOLDERS[copy]) / f"{lesson.name}.ipynb"
 
 
-def student_copy(lesson: Lesson, address: str) -> NotebookNode:
-    """Return the notebook that a student works in: correct code, with blanks to fill."""
+def student_copy(lesson: Lesson, lessons: dict[str, Lesson], address: str) -> NotebookNode:
+    """Return the notebook that a student works in: stubs, and solutions with the class's bugs."""
     cells = for_audience(lesson.cells, "student")
+    cells = repeat_earlier_cells(cells, lessons)
+    cells = meet_the_bugs(cells, bugs_of(lesson, lessons))
     cells = with_points(cells, lesson)
-    cells = [blanked(cell) for cell in cells]
+    cells = with_banner(cells, BANNER)
+    cells = [*cells, links(lesson, lessons, address)]
     cells = cut_into_slides(cells)
     cells = with_doors(cells, address, path_of("student", lesson), SAVE_FIRST)
     return to_notebook(cells, lesson)
@@ -62,7 +80,8 @@ def solution_copy(lesson: Lesson, lessons: dict[str, Lesson], address: str) -> N
     cells = for_audience(lesson.cells, "solution")
     cells = repeat_earlier_cells(cells, lessons)
     planted = bugs_of(lesson, lessons)
-    cells = [cell.with_bugs(planted) for cell in cells]
+    cells = [titled(cell).with_bugs(planted) for cell in cells]
+    cells = with_banner(cells, WRONG_ON_PURPOSE)
     cells = with_doors(cells, address, path_of("solution", lesson))
     return to_notebook(cells, lesson, stop_at_exception=True)
 
@@ -71,7 +90,7 @@ def walkthrough_copy(lesson: Lesson, lessons: dict[str, Lesson], address: str) -
     """Return the notebook that mends the lesson's bugs one after the other."""
     cells = for_audience(lesson.cells, "walkthrough")
     cells = repeat_earlier_cells(cells, lessons)
-    cells = tell_the_story(cells, bugs_of(lesson, lessons))
+    cells = tell_the_story([titled(cell) for cell in cells], bugs_of(lesson, lessons))
     cells = with_doors(cells, address, path_of("walkthrough", lesson))
     return to_notebook(cells, lesson)
 
@@ -92,6 +111,8 @@ def for_audience(cells: Iterable[Cell], copy: str) -> list[Cell]:
     def wanted(marks: dict) -> bool:
         if "fix" in marks:
             return copy == "walkthrough"
+        if "diagnose" in marks or "guess" in marks:
+            return copy == "student"
         if "check" in marks and copy == "solution":
             return False
         return copy in listed(marks.get("only", copy))
@@ -99,20 +120,39 @@ def for_audience(cells: Iterable[Cell], copy: str) -> list[Cell]:
     return [cell for cell in cells if wanted(cell.marks)]
 
 
-def blanked(cell: Cell) -> Cell:
-    """A cell of the student's: an exercise is a stub, with the catch-up import as a comment."""
-    cell = cell.without("raises")  # the student's code is correct, so no cell of it must raise
-    if cell.kind != "code":
+def titled(cell: Cell) -> Cell:
+    """What the student unfolds stands open in the other copies, under a heading."""
+    if "fold" not in cell.marks:
         return cell
-    text, marks = cell.text, cell.marks
-    if "exercise" in marks:
-        text = (
-            f"# Exercise {marks['exercise']} ({marks['minutes']} minutes)\n"
-            f"{blank(text, marks['exercise'])}\n\n"
-            f"# Fell behind? Remove the # of the next line and run this cell again.\n"
-            f"# {marks['catch_up']}"
-        )
-    return replace(cell, text=plant(text, set()))
+    return replace(cell, text=f"## {cell.marks['fold']}\n\n{cell.text}").without("fold")
+
+
+def with_banner(cells: list[Cell], text: str) -> list[Cell]:
+    """The cells with a word to the reader below the title."""
+    return [cells[0], Cell("markdown", text, {"name": "banner"}, cells[0].place), *cells[1:]]
+
+
+def links(lesson: Lesson, lessons: dict[str, Lesson], address: str) -> Cell:
+    """The last cell of a student copy: where the walkthrough and the neighbouring lessons are."""
+    numbers = sorted(lessons)
+    place = numbers.index(lesson.number)
+    ways = [("The walkthrough of this lesson, which mends everything", "walkthrough", lesson)]
+    if place > 0:
+        ways.append(("The lesson before", "student", lessons[numbers[place - 1]]))
+    if place + 1 < len(numbers):
+        ways.append(("The next lesson", "student", lessons[numbers[place + 1]]))
+    lines = [
+        f"- {words}: [{one.name}]({in_colab(address, path_of(copy, one))})"
+        for words, copy, one in ways
+    ]
+    text = "**Where to go from here**\n\n" + "\n".join(lines)
+    return Cell("markdown", text, {"name": "links"}, lesson.cells[-1].place)
+
+
+def in_colab(address: str, path: Path) -> str:
+    """The address that opens a notebook of the project in Colab."""
+    repository = address.removeprefix("https://github.com/")
+    return f"https://colab.research.google.com/github/{repository}/blob/main/{path.as_posix()}"
 
 
 def take_catch_up(notebook: NotebookNode) -> int:
@@ -131,10 +171,9 @@ def with_doors(cells: list[Cell], address: str, path: Path, advice: str = "") ->
     address: the project's.  path: the notebook's, in the repository.  advice: follows the badge.
     """
     title, _, rest = cells[0].text.partition("\n")
-    repository = address.removeprefix("https://github.com/")
     badge = (
         "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-        f"(https://colab.research.google.com/github/{repository}/blob/main/{path.as_posix()})"
+        f"({in_colab(address, path)})"
     )
     install = (
         "try:\n    import practicum_utils\nexcept ImportError:\n"
@@ -152,8 +191,8 @@ def to_notebook(cells: list[Cell], lesson: Lesson, stop_at_exception: bool = Fal
 
     stop_at_exception: no code runs after the first cell that raises.
     """
-    nodes, stopped = [], False
-    for index, cell in enumerate(cells):
+    nodes, stopped, names = [], False, identifiers(cells, lesson.number)
+    for cell, name in zip(cells, names, strict=True):
         marks, is_code = cell.marks, cell.kind == "code"
         tags = [CHECKED] if marks.get("verdict") or marks.get("symptom") else []
         tags += [RAISES] if marks.get("raises") else []
@@ -164,9 +203,28 @@ def to_notebook(cells: list[Cell], lesson: Lesson, stop_at_exception: bool = Fal
         nodes.append(
             make(
                 re.sub(r"\n{4,}", "\n\n\n", cell.text).strip("\n"),
-                id=f"lesson-{lesson.number}-{index:03d}{TOLD if marks.get('tell') else ''}",
+                id=f"{name}{TOLD if marks.get('tell') else ''}",
                 metadata={**cell.metadata, **({"tags": tags} if tags else {})},
             )
         )
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return v4.new_notebook(cells=nodes, metadata={"kernelspec": kernel})
+    return v4.new_notebook(cells=nodes, metadata={"kernelspec": kernel, "language_info": LANGUAGE})
+
+
+def identifiers(cells: list[Cell], number: str) -> list[str]:
+    """An id for each cell, the same after cells around it have changed.
+
+    It comes from what the author named, or else from the text, so that a notebook that somebody has
+    begun can be matched with a newer one, and an untouched cell be told from a changed one.
+    """
+    found, often = [], {}
+    for cell in cells:
+        named = [
+            f"{mark}-{cell.marks[mark]}" for mark in ("exercise", "check") if mark in cell.marks
+        ]
+        digest = hashlib.sha1(cell.text.encode()).hexdigest()[:8]
+        name = cell.marks.get("name") or (named[0] if named else digest)
+        name = re.sub(r"[^\w-]+", "-", f"lesson-{number}-{name}")[:48]
+        often[name] = often.get(name, 0) + 1
+        found.append(name if often[name] == 1 else f"{name}-{often[name]}")
+    return found

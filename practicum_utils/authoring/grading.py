@@ -5,11 +5,14 @@ import re
 from practicum_utils.authoring.source import Cell, Lesson
 
 SCHEMA = 3  # of nbgrader's cell metadata
+FOR_A_DIAGNOSIS = 2  # points
 NEVER_IN_AN_ID = re.compile(r"[^\w-]+")
 
 
 def with_points(cells: list[Cell], lesson: Lesson) -> list[Cell]:
-    """Mark exercises as the student's, and each exercise's check as worth its minutes.
+    """Mark exercises and answers as the student's, and the checks as worth points.
+
+    That of an exercise is worth its minutes.
 
     The check is locked: nbgrader puts the source's own version back before it runs one, so that
     nobody earns points by editing it. JupyterLab shows nothing of this, and the checks themselves
@@ -20,9 +23,12 @@ def with_points(cells: list[Cell], lesson: Lesson) -> list[Cell]:
     def graded(cell: Cell) -> Cell:
         if cell.kind == "code" and "exercise" in cell.marks:
             return cell.with_metadata(nbgrader=_entry("exercise", cell.marks["exercise"]))
+        if cell.kind == "code" and "answer" in cell.marks:
+            return cell.with_metadata(nbgrader=_entry("answer", cell.marks["answer"]))
         if cell.kind == "code" and "check" in cell.marks:
             checked = cell.marks["check"]
-            return cell.with_metadata(nbgrader=_entry("check", checked, minutes[checked]))
+            points = minutes.get(checked, FOR_A_DIAGNOSIS)
+            return cell.with_metadata(nbgrader=_entry("check", checked, points))
         return cell
 
     return [graded(cell) for cell in cells]

@@ -23,7 +23,8 @@ def _repeated(recap: Cell, lessons: dict[str, Lesson]) -> list[Cell]:
     for reference in listed(recap.marks["recap"]):
         lesson, cell = find_cell(reference, lessons)
         imports |= _imports(cell.text, lesson)
-        repeated.append(Cell("code", cell.text, {"name": cell.marks["name"]}, recap.place))
+        marks = {"name": cell.marks["name"], "of_class": cell.marks.get("catch_up", "")}
+        repeated.append(Cell("code", cell.text, marks, recap.place))
     head = Cell("code", "\n".join(sorted(imports)), {}, recap.place)
     return [head, *repeated] if imports else repeated
 

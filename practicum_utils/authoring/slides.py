@@ -67,7 +67,7 @@ def presented(lesson: Lesson, lessons: dict[str, Lesson], url: str) -> NotebookN
         for section in sections(with_cues(lesson, lessons))
         for cell in section.cells
     ]
-    made = student_copy(replace(lesson, cells=tuple(cells)), url)
+    made = student_copy(replace(lesson, cells=tuple(cells)), lessons, url)
     made.cells = [cell for slide in _slides(made.cells) for cell in _notes_last(slide)]
     made.metadata["title"] = title(lesson)
     return made

@@ -15,7 +15,12 @@ symptom    a bug id: the verdict cell in which that bug shows
 raises     true: the symptom is an exception (with ``symptom``)
 fix        a bug id, on a markdown cell: the walkthrough mends that bug here
 rerun      names of the cells that the walkthrough runs again after the fix (with ``fix``)
-recap      "NN:name,NN:name": solution and walkthrough repeat these cells of earlier lessons here
+recap      "NN:name,NN:name": the class's own code of earlier lessons is repeated here
+diagnose   a number such as "3.D1", on a markdown cell: the student stops and diagnoses here. The
+           cell has a text, then three hints as a list: ``- **What to look at:** ...``
+evidence   arguments for the diagnosis's check, as "losses=losses" (with ``diagnose``)
+guess      a name; on a markdown cell that asks for a prediction: the student gets a cell for it
+fold       a title; the student unfolds this text, and the other copies have it under a heading
 tell       true: ``practicum run`` prints what the cell prints
 setup      true: the builder puts the installation lines in front of this cell
 check      an exercise's id: the cell checks it (student copy and walkthrough)
@@ -49,9 +54,12 @@ from practicum_utils.bugs.planting import (
 )
 
 # The marks whose value stands in quotes, and the others.
-TEXTS = set("name exercise catch_up only symptom fix rerun recap check".split())
+TEXTS = set(
+    "name exercise catch_up only symptom fix rerun recap check diagnose evidence guess fold".split()
+)
 MARKS = TEXTS | set("minutes verdict raises setup tell".split())
-NEEDS = {"catch_up": "exercise", "raises": "symptom", "rerun": "fix"}
+NEEDS = {"catch_up": "exercise", "raises": "symptom", "rerun": "fix", "evidence": "diagnose"}
+ON_TEXT = {"fix", "diagnose", "guess", "fold"}  # marks of markdown cells
 AUDIENCES = {"student", "solution", "walkthrough", "presenter"}
 
 
@@ -190,9 +198,10 @@ def _bugs_are_known(cell: Cell, lesson: Lesson) -> str | None:
             return f"{bug!r} is not among the bugs of the catalogue: {known}."
 
 
-def _a_fix_is_told(cell: Cell, lesson: Lesson) -> str | None:
-    if "fix" in cell.marks and cell.kind != "markdown":
-        return "a fix stands on a markdown cell."
+def _what_is_told_is_text(cell: Cell, lesson: Lesson) -> str | None:
+    for mark in sorted(ON_TEXT & set(cell.marks)):
+        if cell.kind != "markdown":
+            return f"a {mark} stands on a markdown cell."
 
 
 def _a_bug_shows_in_its_lesson(cell: Cell, lesson: Lesson) -> str | None:
@@ -264,7 +273,7 @@ def _an_exercise_is_complete(cell: Cell, lesson: Lesson) -> str | None:
 
 def _names_stand_once(cell: Cell, lesson: Lesson) -> str | None:
     before = lesson.cells[: lesson.cells.index(cell)]
-    for mark in ("name", "exercise", "check"):
+    for mark in ("name", "exercise", "check", "diagnose", "guess"):
         value = cell.marks.get(mark)
         if value is not None and value in [other.marks.get(mark) for other in before]:
             return f"the {mark} {value!r} stands twice."
@@ -287,7 +296,7 @@ RULES: tuple[Callable[[Cell, Lesson], str | None], ...] = (
     _minutes_have_a_home,
     _minutes_are_whole,
     _bugs_are_known,
-    _a_fix_is_told,
+    _what_is_told_is_text,
     _a_bug_shows_in_its_lesson,
     _bug_lines_are_whole,
     _bug_lines_replace_a_line,

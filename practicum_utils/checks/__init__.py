@@ -109,11 +109,13 @@ def _check_diagnosis(found: Diagnosis, answer, strict: bool, evidence: dict) -> 
         return
     known = isinstance(chosen, str) and chosen in found.causes
     demand(known, f"diagnosis {found.number}: the answer is a letter, {letters}; it is {answer!r}.")
+    cause, sign = found.causes[chosen]
+    text = f"if it were {cause}, you would see {sign}."
     seen = _observed(found, evidence).get(chosen, "")
-    text = f"{chosen}: {found.causes[chosen]}{'; ' + seen if seen else ''}."
-    demand(chosen == found.right, f"diagnosis {found.number}, not {text}")
+    text += f" {seen}" if seen else ""
+    demand(chosen == found.right, f"diagnosis {found.number}: not {chosen}; {text}")
     bug = CATALOGUE[found.bug]
-    print(f"ok: diagnosis {found.number}, {text}")
+    print(f"ok: diagnosis {found.number}, {chosen}: {cause}.{' ' + seen if seen else ''}")
     print(f"This time: {bug.this_time}\nIn general: {bug.in_general}")
 
 

@@ -38,14 +38,14 @@ class Exercise:
 class Diagnosis:
     """A choice among causes of a symptom: which bug it is about, and what each would predict.
 
-    right: the letter of the true cause.  causes: by letter, what one would see if it were this one.
+    right: the letter of the true cause.  causes: by letter, a cause and what one would see of it.
     examine: takes what the reader's program showed, by name, and puts it in words, by letter.
     """
 
     number: str
     bug: str
     right: str
-    causes: dict[str, str]
+    causes: dict[str, tuple[str, str]]
     examine: Callable[..., dict[str, str]]
 
 
@@ -59,12 +59,13 @@ def exercise(number: str, name: str, planted: tuple[str, ...] = ()) -> Callable:
     return _registering(NUMBER, number, lambda examine: Exercise(number, name, examine, planted))
 
 
-def diagnosis(number: str, bug: str, right: str, causes: dict[str, str]) -> Callable:
+def diagnosis(number: str, bug: str, right: str, causes: dict[str, tuple[str, str]]) -> Callable:
     """Register a choice among the causes of a symptom, for ``check("3.D1", "B", losses=losses)``.
 
-    bug: its id.  right: the letter of the true cause.  causes: letter -> what one would see if it
-    were this one.  The decorated function takes the reader's own evidence by name and returns what
-    it shows, letter -> a clause; it is asked only if all its evidence is given.
+    bug: its id.  right: the letter of the true cause.  causes: letter -> (the cause, what one would
+    see if it were this one), two clauses that also make the table in the notebook. The decorated
+    function takes the reader's own evidence by name and returns what it shows, letter -> a
+    sentence; it is asked only if all its evidence is given.
     Raises ValueError for what is no number of a diagnosis, and for one that is taken.
     """
 
