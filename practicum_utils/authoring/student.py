@@ -54,9 +54,10 @@ def meet_the_bugs(cells: Iterable[Cell], planted: set[str]) -> list[Cell]:
 def _made(cell: Cell, planted: set[str]) -> list[Cell]:
     """What becomes of one cell; the first one stands in its place, the others after its hints."""
     marks, bare = cell.marks, cell.without("raises")  # mended code raises nothing
+    if "exercise" in marks:
+        return [_stub(bare, planted), _class_solution(cell, planted)]
     if cell.kind == "code":
-        stub = [_stub(bare, planted), _class_solution(cell, planted)]
-        return stub if "exercise" in marks else [_given(bare, planted)]
+        return [_given(bare, planted)]
     if "diagnose" in marks:
         return _diagnosis(cell)
     if "fold" in marks:

@@ -1,10 +1,13 @@
-"""Checks of lesson 03: last vectors, reversed reviews, an RNN from both ends."""
+"""Checks of lesson 03: last vectors, reversed reviews, an RNN from both ends; three diagnoses."""
+
+import copy
 
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from practicum_utils.checks import probing
 from practicum_utils.checks.demands import call, compare, demand, demand_gradient
-from practicum_utils.checks.exercises import exercise
+from practicum_utils.checks.exercises import diagnosis, exercise
 from practicum_utils.support.environment import pick_device
 
 
@@ -85,7 +88,7 @@ def _wrong_reversals(table: torch.Tensor, rows: list) -> dict[str, torch.Tensor]
     }
 
 
-@exercise("3.3", "SimpleRNN")
+@exercise("3.3", "SimpleRNN", planted=("linear-input-size",))
 def check_simple_rnn(cls) -> None:
     """3.3: the general questions; both ends are read; dropout."""
     model = probing.build(cls, **probing.SMALL)
@@ -129,3 +132,158 @@ def _is_sum_of_ends(model) -> bool:
         if (first + second - third - fourth).abs() > 1e-4:
             return False
     return True
+
+
+@diagnosis(
+    "3.D1",
+    bug="linear-input-size",
+    right="C",
+    causes={
+        "A": (
+            "a batch of the wrong size",
+            "another pair of numbers in the middle of the message for a batch of another size",
+        ),
+        "B": (
+            "a reader that gives too many numbers",
+            "last vectors of one reader that are already wider than the `H` = 64 we asked for",
+        ),
+        "C": (
+            "a linear layer made for fewer numbers than arrive",
+            "an `in_features` of that layer that is not what `torch.cat` makes of the two readers",
+        ),
+    },
+)
+def observe_shapes(model, token_ids, lengths) -> dict[str, str]:
+    """What arrives at the first linear layer, for two sizes of a batch, and what it is made for."""
+    layer, arrived = _first_linear(model, token_ids, lengths)
+    _, alone = _first_linear(model, token_ids[:2], lengths[:2])
+    readers = [part for part in model.modules() if isinstance(part, torch.nn.LSTM)]
+    wide = " and ".join(str(reader.hidden_size) for reader in readers)
+    return {
+        "A": f"Yours: {arrived} numbers for each review with {len(lengths)} reviews, and {alone} "
+        "with 2.",
+        "B": f"Your readers give {wide} numbers.",
+        "C": f"In yours {arrived} numbers arrive, and the layer was made for {layer.in_features}.",
+    }
+
+
+def _first_linear(model, token_ids: torch.Tensor, lengths: torch.Tensor) -> tuple:
+    """The linear layer that is reached first, and how many numbers arrive there."""
+    met = []
+    layers = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
+    hooks = [
+        layer.register_forward_pre_hook(
+            lambda layer, given: met.append((layer, given[0].shape[-1]))
+        )
+        for layer in layers
+    ]
+    try:
+        with torch.no_grad():
+            model(token_ids, lengths)
+    except RuntimeError:  # the very thing that is looked into
+        pass
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return met[0]
+
+
+@diagnosis(
+    "3.D2",
+    bug="labels-one-two",
+    right="B",
+    causes={
+        "A": (
+            "a learning rate that is far too high",
+            "a loss that jumps up and down, and stays above zero however wrong the model is",
+        ),
+        "B": (
+            "labels that the loss was not made for",
+            "something else than 0 and 1 among the labels of a batch",
+        ),
+        "C": (
+            "a mistake in the loss function",
+            "a loss below zero for one logit and a label of 1, computed on its own",
+        ),
+    },
+)
+def observe_loss(losses, loader) -> dict[str, str]:
+    """The losses, the labels of a batch, and the loss function on a label that it is made for."""
+    labels = " and ".join(f"{one:.0f}" for one in next(iter(loader)).labels.unique().tolist())
+    by_hand = bce(torch.tensor(10.0), torch.tensor(1.0)).item()
+    return {
+        "A": f"Yours went from {losses[0]:,.2f} to {losses[-1]:,.2f}.",
+        "B": f"The labels of your first batch are {labels}.",
+        "C": f"For the logit 10 and the label 1 it gives {by_hand:.5f}.",
+    }
+
+
+@diagnosis(
+    "3.D3",
+    bug="missing-zero-grad",
+    right="B",
+    causes={
+        "A": (
+            "a learning rate that is far too low",
+            "weights that have hardly moved after an epoch",
+        ),
+        "B": (
+            "gradients of earlier batches that are still there",
+            "a gradient of the same batch that grows when `run_epoch` sees it three times",
+        ),
+        "C": (
+            "a model that cannot learn",
+            "a loss that stays where it is even on 16 reviews, seen again and again by a loop of "
+            "your own",
+        ),
+    },
+)
+def observe_learning(losses, run_epoch, model, loader) -> dict[str, str]:
+    """How far steps move the weights, three gradients of one batch, sixteen reviews by heart."""
+    batch = next(iter(loader))
+    times = ", ".join(f"{size:.2f}" for size in _three_gradients(run_epoch, model, batch))
+    moved = _moved_in_an_epoch(run_epoch, copy.deepcopy(model), [batch] * 10)
+    first, last = _by_heart(copy.deepcopy(model), batch)
+    return {
+        "A": f"Ten steps at 1e-2 moved a weight of yours by {moved:.4f} on average.",
+        "B": f"Your run_epoch left gradients of {times} times the first.",
+        "C": f"On 16 reviews and with a plain loop, your model's loss went from {first:.2f} to "
+        f"{last:.2f} in 60 steps.",
+    }
+
+
+def _three_gradients(run_epoch, model, batch) -> list[float]:
+    """The size of the gradient each time the same batch has been seen, beside the first one."""
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    sizes = []
+    for _ in range(3):
+        run_epoch(model, [batch], torch.nn.BCEWithLogitsLoss(), still)
+        sizes.append(torch.cat([part.grad.flatten() for part in model.parameters()]).norm().item())
+    return [size / sizes[0] for size in sizes]
+
+
+def _moved_in_an_epoch(run_epoch, model, batches) -> float:
+    before = torch.cat([part.detach().flatten() for part in list(model.parameters())[1:]])
+    run_epoch(
+        model,
+        batches,
+        torch.nn.BCEWithLogitsLoss(),
+        torch.optim.Adam(model.parameters(), lr=1e-2),
+    )
+    after = torch.cat([part.detach().flatten() for part in list(model.parameters())[1:]])
+    return (after - before).abs().mean().item()
+
+
+def _by_heart(model, batch) -> tuple[float, float]:
+    """The loss on sixteen reviews before and after sixty steps that each begin with no gradient."""
+    device = next(model.parameters()).device
+    token_ids, lengths, labels = (part[:16].to(device) for part in batch)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(60):
+        loss = bce(model(token_ids, lengths), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses[0], losses[-1]

@@ -11,6 +11,7 @@ from practicum_utils.models.attention import (
     self_attention,
 )
 from practicum_utils.models.averaging import BagOfNgrams, MeanEmbedding, PairEmbedding, hash_ngrams
+from practicum_utils.models.beginnings import open_gates, small_vectors
 from practicum_utils.models.decoding import greedy, to_text
 from practicum_utils.models.recurrent import (
     AttentionRNN,
@@ -39,9 +40,11 @@ __all__ = [
     "hash_ngrams",
     "last_vectors",
     "masked_softmax",
+    "open_gates",
     "positional_encoding",
     "reverse_reviews",
     "reverse_states",
     "self_attention",
+    "small_vectors",
     "to_text",
 ]

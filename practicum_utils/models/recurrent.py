@@ -6,6 +6,7 @@ from torch import nn
 from practicum_utils.data import PAD, token_mask
 from practicum_utils.models.attention import attention_pool
 from practicum_utils.models.averaging import PairEmbedding
+from practicum_utils.models.beginnings import open_gates, small_vectors
 
 
 def last_vectors(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -43,14 +44,12 @@ class SimpleRNN(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
-        self.embedding.weight.data *= 0.1  # small first vectors: less noise to unlearn
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(2 * hidden_size, hidden_size)
         self.output = nn.Linear(hidden_size, 1)
-        for rnn in (self.forward_rnn, self.backward_rnn):
-            rnn.bias_ih_l0.data[hidden_size : 2 * hidden_size] = 2.0  # at first, forget little
+        open_gates(small_vectors(self))
 
     def read(self, rnn: nn.LSTM, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         embedded = self.dropout(self.embedding(token_ids))  # (B, T, E)
@@ -83,7 +82,6 @@ class AttentionRNN(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
-        self.embedding.weight.data *= 0.1
         self.pairs = PairEmbedding(pair_size)  # New: each word with the one before it
         state_size = 2 * hidden_size + pair_size  # New: S, what stands at a word
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
@@ -93,6 +91,7 @@ class AttentionRNN(nn.Module):
         self.score = nn.Linear(hidden_size, 1, bias=False)  # New: v
         self.hidden = nn.Linear(state_size, hidden_size)
         self.output = nn.Linear(hidden_size, 1)
+        small_vectors(self)
 
     def read(self, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         embedded = self.dropout(self.embedding(token_ids))  # (B, T, E)

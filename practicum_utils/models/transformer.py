@@ -6,6 +6,7 @@ from torch import nn
 from practicum_utils.data import PAD, token_mask
 from practicum_utils.models.attention import positional_encoding, self_attention
 from practicum_utils.models.averaging import PairEmbedding
+from practicum_utils.models.beginnings import small_vectors
 
 
 class MultiHeadAttention(nn.Module):
@@ -82,7 +83,6 @@ class TransformerClassifier(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=PAD)
-        self.embedding.weight.data *= 0.1
         self.pairs = PairEmbedding(pair_size)
         self.positions = positions
         self.dropout = nn.Dropout(dropout)
@@ -93,6 +93,7 @@ class TransformerClassifier(nn.Module):
         self.norm = nn.LayerNorm(embedding_size)
         self.hidden = nn.Linear(embedding_size + pair_size, embedding_size)
         self.output = nn.Linear(embedding_size, 1)
+        small_vectors(self)
 
     def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor, return_weights: bool = False):
         B, T = token_ids.shape

@@ -1,7 +1,12 @@
 """Pictures of training and of attention, each with the numbers that it shows in words."""
 
 from practicum_utils.visualize.comparisons import compare_models, show_ablation
-from practicum_utils.visualize.curves import compare_histories, plot_accuracies, plot_history
+from practicum_utils.visualize.curves import (
+    compare_histories,
+    plot_accuracies,
+    plot_history,
+    show_losses,
+)
 from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
 from practicum_utils.visualize.faithfulness import agreement, kendall_tau, leave_one_out
 from practicum_utils.visualize.heads import show_heads
@@ -22,4 +27,5 @@ __all__ = [
     "show_ablation",
     "show_attention",
     "show_heads",
+    "show_losses",
 ]

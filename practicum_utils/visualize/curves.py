@@ -1,6 +1,6 @@
 """Pictures of training: matplotlib figures with the numbers they show printed below them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import matplotlib.pyplot as plt
@@ -52,6 +52,22 @@ def _curves(axis, history, name: str) -> None:
     axis.set(xlabel="epoch", ylabel=name, xticks=epochs)
     axis.grid(alpha=0.3)
     axis.legend()
+
+
+def show_losses(losses: Sequence[float]) -> None:
+    """Draw the training loss of each epoch as a bar with its number; the line is 0.
+
+    It prints nothing, so that a cell can end with a line that is the same on every computer.
+    """
+    names = [f"epoch {number}" for number in range(1, len(losses) + 1)]
+    figure, axis = plt.subplots(figsize=(4.5, 2.4), facecolor="white")
+    bars = axis.bar(names, losses, width=0.5, color=TRAIN)
+    axis.bar_label(bars, [f"{loss:,.3f}" if abs(loss) < 10 else f"{loss:,.0f}" for loss in losses])
+    axis.axhline(0, color=GREY, linewidth=1)
+    axis.set_ylabel("training loss")
+    axis.margins(y=0.2)
+    figure.tight_layout()
+    plt.show()
 
 
 def compare_histories(histories: Mapping[str, object]) -> None:

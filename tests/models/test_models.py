@@ -756,3 +756,34 @@ def test_the_readers_of_the_simple_rnn_forget_little_at_first():
     for rnn in (model := SimpleRNN(VOCAB_SIZE, EMBEDDING, HIDDEN)).forward_rnn, model.backward_rnn:
         assert (rnn.bias_ih_l0.chunk(4)[1] == 2).all()
         assert (rnn.bias_ih_l0.chunk(4)[0] != 2).all()
+
+
+def plain_reader():
+    """Other names, PyTorch's own beginning, both directions in one layer."""
+    return nn.Sequential(nn.Embedding(30, 8), nn.LSTM(8, 4, bidirectional=True), nn.Linear(8, 1))
+
+
+def test_a_beginning_is_small_and_open_whatever_the_layers_are_called():
+    model = plain_reader()
+    others = model[2].weight.clone(), model[1].weight_ih_l0.clone()
+    assert open_gates(small_vectors(model)) is model
+    assert model[0].weight.std().item() == pytest.approx(0.1)
+    for name in ("bias_ih_l0", "bias_ih_l0_reverse"):
+        gates = getattr(model[1], name).chunk(4)
+        assert (gates[1] == 2).all() and not any((gates[n] == 2).any() for n in (0, 2, 3))
+    assert torch.equal(model[2].weight, others[0])
+    assert torch.equal(model[1].weight_ih_l0, others[1])
+
+
+def test_a_second_beginning_and_smaller_tables_change_nothing():
+    model, tiny = open_gates(small_vectors(plain_reader())), PairEmbedding(4, buckets=100)
+    before, pairs = model[0].weight.clone(), tiny.table.weight.clone()
+    open_gates(small_vectors(model))
+    small_vectors(tiny)
+    assert torch.allclose(model[0].weight, before, rtol=1e-5)
+    assert torch.equal(tiny.table.weight, pairs)
+
+
+def test_the_networks_begin_with_small_vectors():
+    for kind in (SimpleRNN, AttentionRNN, TransformerClassifier):
+        assert kind(VOCAB_SIZE).embedding.weight.std().item() == pytest.approx(0.1, rel=1e-3)
