@@ -219,11 +219,10 @@ def identifiers(cells: list[Cell], number: str) -> list[str]:
     """
     found, often = [], {}
     for cell in cells:
-        named = [
-            f"{mark}-{cell.marks[mark]}" for mark in ("exercise", "check") if mark in cell.marks
-        ]
+        marks = cell.marks
+        named = [f"{mark}-{marks[mark]}" for mark in ("exercise", "check") if mark in marks]
         digest = hashlib.sha1(cell.text.encode()).hexdigest()[:8]
-        name = cell.marks.get("name") or (named[0] if named else digest)
+        name = named[0] if named else marks.get("name", digest)
         name = re.sub(r"[^\w-]+", "-", f"lesson-{number}-{name}")[:48]
         often[name] = often.get(name, 0) + 1
         found.append(name if often[name] == 1 else f"{name}-{often[name]}")

@@ -14,8 +14,8 @@ from nbformat import NotebookNode
 from practicum_utils.authoring.build import address, read_one
 from practicum_utils.authoring.copies import student_copy
 from practicum_utils.authoring.notes import class_time, clock, sections, title, with_cues
-from practicum_utils.authoring.slideshow import NOTES
 from practicum_utils.authoring.source import Cell, Lesson
+from practicum_utils.authoring.student import NOTES
 from practicum_utils.bugs.planting import LessonError
 from practicum_utils.support.files import write_text_whole
 

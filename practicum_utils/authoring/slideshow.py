@@ -1,9 +1,8 @@
 """Say which cells share a slide, in the ``slideshow`` metadata of nbconvert and JupyterLab."""
 
 from practicum_utils.authoring.source import Cell
-from practicum_utils.authoring.student import HINT
+from practicum_utils.authoring.student import HINT, NOTES
 
-NOTES = "notes"  # the mark, and the slide type, of a cell that only the speaker sees
 ROOM = 16  # lines; a slide that has as many or fewer takes more code
 
 

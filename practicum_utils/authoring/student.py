@@ -15,6 +15,7 @@ from practicum_utils.checks import Diagnosis
 from practicum_utils.checks.exercises import find
 
 HINT = "<details"
+NOTES = "notes"  # the mark, and the slide type, of a cell that only the speaker sees
 CATCH_UP = re.compile(r"^# (from practicum_utils\S* import .*)$", re.MULTILINE)
 STEP = re.compile(r"^- \*\*(?P<title>[^*]+?):?\*\* ", re.MULTILINE)  # a hint of a diagnosis
 BANNER = """\
@@ -43,7 +44,7 @@ def meet_the_bugs(cells: Iterable[Cell], planted: set[str]) -> list[Cell]:
     """
     found, waiting = [], []  # waiting: what comes after the hints
     for cell in cells:
-        if waiting and not cell.text.startswith(HINT):
+        if waiting and not (cell.text.startswith(HINT) or cell.marks.get(NOTES)):
             found, waiting = [*found, *waiting], []
         made = _made(cell, planted)
         found.append(made[0])

@@ -245,7 +245,7 @@ def observe_learning(losses, run_epoch, model, loader) -> dict[str, str]:
     moved = _moved_in_an_epoch(run_epoch, copy.deepcopy(model), [batch] * 10)
     first, last = _by_heart(copy.deepcopy(model), batch)
     return {
-        "A": f"Ten steps at 1e-2 moved a weight of yours by {moved:.4f} on average.",
+        "A": f"Ten steps at 5e-3 moved a weight of yours by {moved:.4f} on average.",
         "B": f"Your run_epoch left gradients of {times} times the first.",
         "C": f"On 16 reviews and with a plain loop, your model's loss went from {first:.2f} to "
         f"{last:.2f} in 60 steps.",
@@ -268,7 +268,7 @@ def _moved_in_an_epoch(run_epoch, model, batches) -> float:
         model,
         batches,
         torch.nn.BCEWithLogitsLoss(),
-        torch.optim.Adam(model.parameters(), lr=1e-2),
+        torch.optim.Adam(model.parameters(), lr=5e-3),
     )
     after = torch.cat([part.detach().flatten() for part in list(model.parameters())[1:]])
     return (after - before).abs().mean().item()

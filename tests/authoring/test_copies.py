@@ -87,13 +87,103 @@ def test_badge_and_installation_have_the_address(tiny, kind):
 
 
 @pytest.mark.parametrize("tiny_number", ["01", "02", "03"])
-def test_the_student_copy_has_no_bug_and_no_answer(tiny, tiny_number):
-    text = everything(make("student", tiny, tiny_number))
+def test_the_student_copy_says_nothing_of_its_bugs_and_types_no_answer(tiny, tiny_number):
+    notebook = make("student", tiny, tiny_number)
+    text = everything(notebook)
     assert "BUG" not in text
     assert not [bug for bug in CATALOGUE if bug in text]
+    typed = "\n".join(cell for cell in code(notebook) if cell.startswith("# Exercise"))
     for answer in ("shifted", "return total", "shares", "2 * hidden", "cannot be multiplied"):
-        assert answer not in text
+        assert answer not in typed
     assert "This time" not in text and "```diff" not in text
+
+
+def test_the_class_s_solution_is_folded_below_the_hints_with_its_bugs(tiny):
+    cells = [cell.source for cell in make("student", tiny, "01").cells]
+    stub = holds(cells, "# Exercise 1.1")
+    typed = cells[holds(cells, "The solution as typed in class")]
+    assert cells[stub + 1] == typed  # this exercise has no hint
+    assert typed.startswith("<details>") and "    shifted = raw\n" in typed
+    assert "raw - 1" not in "".join(cells)
+
+
+def test_the_class_s_code_of_earlier_lessons_stands_in_the_student_copy(tiny):
+    cells = code(make("student", tiny, "03"))
+    order = [holds(cells, "def to_label"), holds(cells, "def train"), holds(cells, "def accuracy")]
+    assert order == [1, 2, 3] and holds(cells, "class Reader") == 4
+    assert "shifted = raw\n" in cells[1]  # shows in 03
+    assert "# from course import to_label" in cells[1]
+    assert "shares" not in cells[3] and "return total" in cells[3]  # shows in 02
+
+
+def test_a_student_copy_begins_with_the_banner_and_ends_with_links(tiny):
+    for number in ("01", "02", "03"):
+        cells = [cell.source for cell in make("student", tiny, number).cells]
+        assert "**wrong**, and on purpose" in cells[1]
+        assert f"solutions/debugged/{tiny[number].name}.ipynb" in cells[-1]
+        others = {n: f"/notebooks/{tiny[n].name}.ipynb" in cells[-1] for n in tiny}
+        assert others == {n: abs(int(n) - int(number)) == 1 for n in tiny}
+
+
+def test_a_solution_says_that_it_is_wrong_on_purpose_and_not_where(tiny):
+    assert "wrong, and on purpose" in make("solution", tiny, "01").cells[1].source
+
+
+DIAGNOSED = """
+# %% [markdown] diagnose="3.D2" evidence="losses=losses"
+# A loss below zero is impossible.
+#
+# - **What to look at:** the labels.
+# - **What it should be:** 0 or 1.
+# - **Where it is:** in `to_label`.
+
+# %% [markdown] guess="loss"
+# What will it be?
+
+# %% [markdown] fold="And your guess?" only="student"
+# Small.
+"""
+
+
+def test_a_diagnosis_becomes_a_table_a_cell_to_look_hints_an_answer_and_the_rule(tmp_path):
+    lessons = {**read_tiny(tmp_path), "03": read_text(LESSON_03 + DIAGNOSED, tmp_path, "03_x")}
+    made = [cell.source for cell in make("student", lessons, "03").cells]
+    first = holds(made, "### Stop and diagnose", "A loss below zero")
+    assert "| **B** |" in made[first] and "the labels" not in made[first].split("|")[0]
+    look, hints, answer, check, rule = made[first + 1 : first + 6]
+    assert look == "# Look for yourself" and hints.count("<details>") == 3
+    assert answer == 'answer_2 = ""  # one of "A", "B", "C"'
+    assert check == 'check("3.D2", answer_2, losses=losses)'
+    assert CATALOGUE["labels-one-two"].in_general in rule and "Then mend it" in rule
+    assert made[first + 7].startswith("my_guess = ...")
+    assert made[first + 8].startswith("<details><summary><b>And your guess?</b></summary>")
+    for kind in ("solution", "walkthrough"):
+        text = everything(make(kind, lessons, "03"))
+        assert "Stop and diagnose" not in text and "my_guess" not in text and "Small." not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [("3.D2", "3.D9", "no check knows the diagnosis '3.D9'"),
+     ("# - **Where it is:** in `to_label`.\n", "", "has three hints, and this has 2"),
+     ("# %% [markdown] diagnose", "# %% diagnose", "stands on a markdown cell"),
+     ('evidence="losses=losses"', "evidence=3", "is a text in quotes")],
+)  # fmt: skip
+def test_a_diagnosis_that_is_not_whole_is_refused(tmp_path, old, new, words):
+    assert old in DIAGNOSED
+    with pytest.raises(LessonError, match=words):
+        text = LESSON_03 + DIAGNOSED.replace(old, new)
+        lessons = {**read_tiny(tmp_path), "03": read_text(text, tmp_path, "03_x")}
+        make("student", lessons, "03")
+
+
+def test_an_id_stays_when_cells_around_it_change(tmp_path, tiny):
+    before = {cell["id"]: cell.source for cell in make("student", tiny, "01").cells}
+    text = LESSON_01.replace('# %% name="ids"', '# %%\n1 + 1\n\n# %% name="ids"')
+    lessons = {**read_tiny(tmp_path), "01": read_text(text, tmp_path, "01_tiny_words")}
+    after = {cell["id"]: cell.source for cell in make("student", lessons, "01").cells}
+    assert len(after) == len(before) + 1 and before.items() <= after.items()
+    assert {"lesson-01-exercise-1-1", "lesson-01-class-1-1", "lesson-01-vocab"} <= set(after)
 
 
 def test_the_student_copy_has_stubs_that_name_the_exercise(tiny):
@@ -105,7 +195,7 @@ def test_the_student_copy_has_stubs_that_name_the_exercise(tiny):
         '    """Return 0.0 or 1.0 for a raw label of 1 or 2."""\n'
         '    raise NotImplementedError("Exercise 1.1 is yours to write.")\n'
         "\n"
-        "# Fell behind? Remove the # of the next line and run this cell again.\n"
+        "# Came late? Remove the # of the next line and run this cell again.\n"
         "# from course import to_label"
     )
     names = {}
@@ -129,13 +219,8 @@ def test_the_student_copy_has_hints_checks_and_correct_code(tiny):
     text = everything(notebook)
     assert "<details><summary>Hint</summary>The raw labels" in text
     assert "exercise 1.1 is checked here" in text
-    assert "numbered = enumerate(words, start=1)" in text and "first" not in "".join(code(notebook))
+    assert "first = 0" in "".join(code(notebook))  # given code is the class's as well
     assert not [cell for cell in notebook.cells if RAISES in tags(cell) or SKIP in tags(cell)]
-
-
-def test_the_student_copy_imports_instead_of_a_recap(tiny):
-    text = everything(make("student", tiny, "03"))
-    assert "from fractions import Fraction" in text and "def train" not in text
 
 
 def test_nothing_in_the_student_copy_may_raise(tiny):
@@ -149,9 +234,7 @@ def test_nothing_in_the_student_copy_may_raise(tiny):
 @pytest.mark.parametrize("tiny_number", ["01", "02", "03"])
 def test_the_solution_reads_as_a_real_one(tiny, tiny_number):
     text = everything(make("solution", tiny, tiny_number))
-    assert not re.search(
-        r"\bbugs?\b|planted|NotImplementedError|Exercise \d|Fell behind", text, re.I
-    )
+    assert not re.search(r"\bbugs?\b|planted|NotImplementedError|Exercise \d|Came late", text, re.I)
     assert not [bug for bug in CATALOGUE if bug in text]
     assert "This time" not in text and "```diff" not in text and "Hint" not in text
     assert "is checked here" not in text

@@ -182,7 +182,7 @@ def test_the_symptom_of_the_page_is_the_verdict_of_the_cell(number):
     for cell in LESSONS[number].cells:
         bug = PLANTED.get(cell.marks.get("symptom"))
         if bug and "raises" not in cell.marks:
-            assert f'"symptom: {bug.symptom}"' in cell.text, cell.place
+            assert f'symptom="{bug.symptom}"' in cell.text, cell.place
 
 
 @pytest.mark.parametrize("number", LESSONS)

@@ -9,6 +9,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.authoring.copies import CHECKED, make_copy
 from practicum_utils.bugs import CATALOGUE
+from practicum_utils.checks import CheckError, check, diagnoses, symptoms
+from practicum_utils.checks.exercises import find
 
 LESSONS = read_all(find_root())
 EACH = pytest.mark.parametrize("number", LESSONS)
@@ -23,7 +25,7 @@ def cells(copy, number):
 
 def checks_in(found):
     """(place, exercise, cell) of the cells that call ``check``."""
-    pattern = re.compile(r'^check\("([0-9.]+)', re.MULTILINE)
+    pattern = re.compile(r'^check\("([0-9]+\.[0-9]+)"', re.MULTILINE)
     matches = [(place, pattern.search(cell.source), cell) for place, cell in enumerate(found)]
     return [(place, match[1], cell) for place, match, cell in matches if match]
 
@@ -67,15 +69,60 @@ def test_a_student_copy_checks_each_exercise_once_after_it(number):
         assert cell.source.endswith(")") and cell.source.count("\n") <= 2
 
 
-@EACH
-def test_a_check_does_not_come_before_the_symptom_it_would_spoil(number):
-    found = cells("student", number)
-    places = {exercise: place for place, exercise, _ in checks_in(found)}
-    symptoms = {c.marks["symptom"]: c for c in LESSONS[number].cells if "symptom" in c.marks}
+def planted_exercises():
+    """(exercise, its lesson, bugs of its class's solution that are let pass) of all lessons."""
+    return [
+        pytest.param(cell.marks["exercise"], number, cell.bugs(), id=cell.marks["exercise"])
+        for number, lesson in LESSONS.items()
+        for cell in lesson.cells
+        if "exercise" in cell.marks and cell.bugs()
+    ]
+
+
+@pytest.mark.parametrize(("exercise", "number", "bugs"), planted_exercises())
+def test_a_check_lets_the_class_s_bugs_pass_until_they_are_met_and_is_strict_when_graded(
+    exercise, number, bugs, capsys, monkeypatch
+):
+    monkeypatch.setattr(symptoms, "_LAST", {})
+    names = {}
     for cell in LESSONS[number].cells:
-        for bug in set(cell.bugs()) & set(symptoms) if "exercise" in cell.marks else ():
-            shown = place_of(found, symptoms[bug].text)[0]
-            assert places[cell.marks["exercise"]] > shown, bug
+        if cell.marks.get("setup") or "exercise" in cell.marks:
+            exec(definitions(cell.with_bugs(set(bugs)).text), names)
+        if cell.marks.get("exercise") == exercise:
+            break
+    solution = names[find(exercise).name]
+    check(exercise, solution)
+    assert capsys.readouterr().out == f"ok so far: exercise {exercise}, {find(exercise).name}\n"
+    with pytest.raises(CheckError):
+        check(exercise, solution, strict=True)
+    monkeypatch.setenv("PRACTICUM_STRICT", "1")
+    with pytest.raises(CheckError):
+        check(exercise, solution)
+    monkeypatch.delenv("PRACTICUM_STRICT")
+    for known, entry in diagnoses().items():
+        if entry.bug in bugs:
+            symptoms.verdict(known, True, ok="it is gone", symptom="it is there")
+    with pytest.raises(CheckError):
+        check(exercise, solution)
+
+
+def test_a_symptom_that_comes_later_waits_until_the_one_before_is_mended(capsys, monkeypatch):
+    monkeypatch.setattr(symptoms, "_LAST", {})
+    say = {"ok": "well", "symptom": "ill"}
+    assert not symptoms.verdict("3.D2", False, **say)
+    assert not symptoms.verdict("3.D3", True, **say, after="3.D2")
+    assert symptoms.not_yet_met(("missing-zero-grad",)) == {"missing-zero-grad"}
+    assert symptoms.verdict("3.D2", True, **say)
+    assert symptoms.verdict("3.D3", True, **say, after="3.D2")
+    assert symptoms.not_yet_met(("missing-zero-grad",)) == set()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["symptom", "not yet", "ok", "ok"]
+
+
+@pytest.mark.parametrize("number", ["3.D9", "3.3", "99.D1"])
+def test_a_verdict_of_no_diagnosis_is_refused(number):
+    with pytest.raises(ValueError, match="no diagnosis"):
+        symptoms.verdict(number, True, ok="well", symptom="ill")
 
 
 @EACH

@@ -40,6 +40,7 @@ def bare(code: str) -> str:
             node.body = node.body[1:]
         if isinstance(node, ast.FunctionDef):
             node.returns = None
+            node.body = [part for part in node.body if not _begins(part)]
         if isinstance(node, ast.arg):
             node.annotation = None
     return ast.unparse(tree).replace("padding_idx=PAD", "padding_idx=0")
@@ -62,6 +63,12 @@ def test_models_are_taught_as_they_stand_in_the_package(exercise, ours):
     cells = LESSONS[lesson_of(exercise)].cells
     cell = next(cell for cell in cells if cell.marks.get("exercise") == exercise)
     assert bare(plant(uncover(cell.text), set())) == bare(inspect.getsource(ours))
+
+
+def _begins(node):
+    """A call that shapes how a model begins: a lesson makes it where it trains, for any model."""
+    called = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return isinstance(node, ast.Expr) and called & {"small_vectors", "open_gates"}
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "", "ÉTÉ naïve 👍 O'Neill's 'quoted' _x_", "a--b ?!"])

@@ -23,6 +23,7 @@ from practicum_utils.authoring import build
 from practicum_utils.authoring.copies import CHECKED, RAISES, SKIP
 from practicum_utils.bugs import CATALOGUE, PLANTED
 from practicum_utils.bugs.planting import BUG_LINE, plant, uncover
+from practicum_utils.checks import diagnoses
 
 ROOT = Path(__file__).parents[2]
 LESSONS = build.read_all(ROOT)
@@ -84,7 +85,7 @@ def bad_tags(notebook):
 
 
 def bad_verdicts(notebook):
-    """Each checked cell was run, and says one verdict or raises; nothing else."""
+    """Each checked cell was run, and says one verdict or raises; it may draw a picture beside."""
     found = []
     for number, cell in code_cells(notebook):
         if CHECKED not in tags(cell):
@@ -94,6 +95,8 @@ def bad_verdicts(notebook):
         if not cell.outputs:
             found.append(f"cell {number}: checked but has no output")
         for output in cell.outputs:
+            if _is_picture(output):  # which nbval does not compare
+                continue
             if output.output_type not in ("stream", "error") or output.get("name") == "stderr":
                 found.append(f"cell {number}: checks an output of type {output.output_type}")
         if (raised(cell) is not None) != (RAISES in tags(cell)):
@@ -101,6 +104,10 @@ def bad_verdicts(notebook):
         if raised(cell) is None and not re.fullmatch(r"(symptom|ok): .+\n?", printed(cell)):
             found.append(f"cell {number}: {printed(cell)!r} is not one verdict line")
     return found
+
+
+def _is_picture(output):
+    return output.output_type == "display_data" and set(output.data) <= {"image/png", "text/plain"}
 
 
 def bad_run_order(notebook, may_stop):
@@ -379,6 +386,7 @@ def test_stored_outputs_are_clean(path):
 @each(SOLUTION)
 def test_a_solution_does_not_say_that_something_is_wrong_with_it(path):
     assert given_away(read(path), r"(?i:\bbugs?\b|\bbuggy\b|\bplanted\b)|NotImplementedError") == []
+    assert "wrong, and on purpose" in read(path).cells[1].source
 
 
 @each(SOLUTION)
@@ -398,7 +406,20 @@ def test_code_cells_are_short(path):
 
 @each(STUDENT)
 def test_a_student_copy_gives_nothing_away(path):
-    assert given_away(read(path), r"\bBUG\b|This time:|```diff") == []
+    assert given_away(read(path), r"\bBUG\b|```diff") == []
+    assert told_too_early(read(path)) == []
+
+
+def told_too_early(notebook):
+    """Words of a bug's rule that stand above the cell in which its symptom shows."""
+    texts, found = [cell.source for cell in notebook.cells], []
+    for entry in diagnoses().values():
+        shown = [n for n, text in enumerate(texts) if f'verdict("{entry.number}"' in text]
+        bug = CATALOGUE[entry.bug]
+        for number, text in enumerate(texts[: shown[0]] if shown else [], 1):
+            words = [bug.this_time, bug.title, *(name for name, _ in entry.causes.values())]
+            found += [f"cell {number}: says {word!r}" for word in words if word in text]
+    return found
 
 
 @each(STUDENT)
@@ -583,6 +604,7 @@ def spoil(notebook, number, **changes):
 
 
 PICTURE = nbformat.v4.new_output("display_data", data={"image/png": "A" * 120_000})
+TABLE = nbformat.v4.new_output("display_data", data={"text/html": "<table></table>"})
 WIDGET = nbformat.v4.new_output(
     "display_data", data={"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
 )
@@ -610,7 +632,10 @@ SPOILT = {
     "two verdicts": (
         bad_verdicts, {3: {"outputs": [stream("ok: a\nok: b\n")]}}, "is not one verdict line",
     ),
-    "a picture in a checked cell": (bad_verdicts, {3: {"outputs": [PICTURE]}}, "type display_data"),
+    "a picture without a verdict": (
+        bad_verdicts, {3: {"outputs": [PICTURE]}}, "is not one verdict line",
+    ),
+    "a table in a checked cell": (bad_verdicts, {3: {"outputs": [TABLE]}}, "type display_data"),
     "a warning in a checked cell": (
         bad_verdicts, {3: {"outputs": [stream("ok: a\n"), stream("b", "stderr")]}}, "type stream",
     ),

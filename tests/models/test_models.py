@@ -24,8 +24,10 @@ from practicum_utils.models import (
     TransformerClassifier,
     hash_ngrams,
     last_vectors,
+    open_gates,
     reverse_reviews,
     reverse_states,
+    small_vectors,
 )
 
 VOCAB_SIZE, EMBEDDING, HIDDEN = 50, 8, 6
@@ -778,7 +780,7 @@ def test_a_beginning_is_small_and_open_whatever_the_layers_are_called():
 def test_a_second_beginning_and_smaller_tables_change_nothing():
     model, tiny = open_gates(small_vectors(plain_reader())), PairEmbedding(4, buckets=100)
     before, pairs = model[0].weight.clone(), tiny.table.weight.clone()
-    open_gates(small_vectors(model))
+    small_vectors(open_gates(small_vectors(model)))
     small_vectors(tiny)
     assert torch.allclose(model[0].weight, before, rtol=1e-5)
     assert torch.equal(tiny.table.weight, pairs)
