@@ -525,7 +525,7 @@ print(report.verdict)
 
 # %% name="falling" symptom="missing-zero-grad"
 losses = short_run()
-goes_down = losses[-1] < 0.8 * losses[0]
+goes_down = losses[-1] < 0.9 * losses[0]
 verdict("3.D3", goes_down, ok="the loss goes down", symptom="the loss does not go down", after="3.D2")
 
 # %% [markdown] diagnose="3.D3" evidence="losses=losses, run_epoch=run_epoch, model=new_model(dropout=0), loader=few_reviews()"
