@@ -1,0 +1,152 @@
+"""A limit of time and of memory for the learner's code, which may never come to an end.
+
+A timer rings every quarter of a second, sees whether the limit is reached, and then raises in
+whatever line is at work. A loop may swallow that (``except: pass``), so it rings on until the code
+is left. The alarm and the timer that the session had before are put back.
+"""
+
+import ctypes
+import linecache
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from practicum_utils.checks.demands import CheckError, is_learners
+
+SECONDS = 20.0  # the slowest right answer takes 2 on an idle machine
+TICK_SECONDS = 0.25
+MOST_BYTES = 4 * 2**30  # that much more than at the start; a graphics card's start takes up to 3
+# A loop that swallows the alarm is left only if it rings between two rounds: then it rings fast.
+SWALLOWED, FAST_TICK_SECONDS = 3, 1e-4
+
+
+class _Stopped(BaseException):
+    """Raised in the learner's code; no ``except Exception`` holds it up."""
+
+
+def within_limits(work: Callable[[], object], seconds: float = SECONDS) -> None:
+    """Call ``work``; stop it by CheckError if it takes longer, or ever more memory.
+
+    Outside the main thread and on Windows the alarm comes from a second thread. An operation that
+    Python cannot interrupt is ended by neither.
+    """
+    clock = _Clock(seconds)
+    stop_ringing = _start_ringing(clock)
+    try:
+        work()
+    except BaseException:
+        if not clock.reason:
+            raise
+    finally:
+        stop_ringing()
+    if clock.reason:
+        raise CheckError(clock.reason)
+
+
+class _Clock:
+    """Knows when it is time to stop, and why; ``reason`` is empty until then."""
+
+    def __init__(self, seconds: float):
+        self.seconds, self.ends = seconds, time.monotonic() + seconds
+        self.memory, self.reason, self.rung = _memory(), "", 0
+
+    def ring(self, frame: FrameType | None) -> bool:
+        """Whether to raise now, in that frame."""
+        if frame is None or frame.f_code.co_filename == __file__:
+            return False  # our own lines put everything back
+        self.reason = self.reason or self._excess(frame)
+        if not self.reason:
+            return False
+        self.rung += 1
+        # Fast ringing would leave no library the time to tidy up, so it is for the learner's lines.
+        return self.rung <= SWALLOWED or is_learners(frame, itself=True)
+
+    def _excess(self, frame: FrameType) -> str:
+        if time.monotonic() > self.ends:
+            reason = f"it had not come to an end after {self.seconds:.0f} seconds and was stopped"
+            end = "what ends the loop, or what takes so long?"
+        elif _memory() > self.memory + MOST_BYTES:
+            reason = f"it took more and more memory, {MOST_BYTES / 2**30:.0f} GB, and was stopped"
+            end = "what grows there without end?"
+        else:
+            return ""
+        return f"{reason}{_place(frame)}; {end}"
+
+
+def _place(frame: FrameType | None) -> str:
+    """The innermost line of the learner's own, in words, or nothing."""
+    while frame and not is_learners(frame, itself=True):
+        frame = frame.f_back
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() if frame else ""
+    return f" in the line `{line}`" if line else ""
+
+
+def _memory() -> int:
+    """Bytes that this process has in memory; 0 where the system does not say so quickly."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _start_ringing(clock: _Clock) -> Callable[[], None]:
+    """Ring from now on; return what ends it and puts back what was there before."""
+    main = threading.current_thread() is threading.main_thread()
+    if not (main and hasattr(signal, "setitimer")):
+        return _ring_from_a_thread(clock)
+    left, interval = signal.getitimer(signal.ITIMER_REAL)
+    before = signal.getsignal(signal.SIGALRM)
+    if before is None or 0 < left < clock.seconds:
+        return lambda: None  # somebody else's alarm comes sooner, or could not be put back
+    started = time.monotonic()
+
+    def ring(_, frame: FrameType | None) -> None:
+        if not clock.ring(frame):
+            return
+        if clock.rung >= SWALLOWED:
+            signal.setitimer(signal.ITIMER_REAL, FAST_TICK_SECONDS, FAST_TICK_SECONDS)
+        raise _Stopped
+
+    def put_back() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left:  # an alarm for later comes when it would have come
+            remaining = max(left - (time.monotonic() - started), 1e-6)
+            signal.setitimer(signal.ITIMER_REAL, remaining, interval)
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, TICK_SECONDS, TICK_SECONDS)
+    return put_back
+
+
+def _ring_from_a_thread(clock: _Clock) -> Callable[[], None]:
+    """Where there is no such timer: another thread raises in this one."""
+    working, over = threading.get_ident(), threading.Event()
+    raise_there = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+    def watch() -> None:
+        while not over.wait(TICK_SECONDS if clock.rung < SWALLOWED else FAST_TICK_SECONDS):
+            frame = sys._current_frames().get(working)
+            if clock.ring(frame) and not over.is_set():
+                raise_there(ctypes.c_ulong(working), ctypes.py_object(_Stopped))
+
+    watching = threading.Thread(target=watch, daemon=True)
+
+    def end() -> None:
+        over.set()
+        for _ in range(2):  # one that was sent before may still arrive
+            with suppress(_Stopped):
+                watching.join()
+                raise_there(ctypes.c_ulong(working), None)
+
+    with suppress(RuntimeError):  # in a browser's Python no thread can be started
+        watching.start()
+        return end
+    return lambda: None
