@@ -30,13 +30,13 @@ class _Stopped(BaseException):
     """Raised in the learner's code; no ``except Exception`` holds it up."""
 
 
-def within_limits(work: Callable[[], object], seconds: float = SECONDS) -> None:
-    """Call ``work``; stop it by CheckError if it takes longer, or ever more memory.
+def within_limits(work: Callable[[], object]) -> None:
+    """Call ``work``; stop it by CheckError if it takes over 20 seconds, or ever more memory.
 
     Outside the main thread and on Windows the alarm comes from a second thread. An operation that
     Python cannot interrupt is ended by neither.
     """
-    clock = _Clock(seconds)
+    clock = _Clock(SECONDS)
     stop_ringing = _start_ringing(clock)
     try:
         work()

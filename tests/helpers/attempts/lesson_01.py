@@ -78,7 +78,7 @@ def keeps_commas(text):
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*|[!?.,;]", text.lower().replace("<br />", " "))
 
 
-@wrong("1.1", "a list of tokens was wanted")
+@wrong("1.1", "must be a list; it is 'a good film'")
 def returns_a_text(text):
     return " ".join(with_findall(text))
 
@@ -94,7 +94,7 @@ def drops_digits(text):
     return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*|[!?]", text.lower().replace("<br />", " "))
 
 
-@wrong("1.1", "does every way through end in `return`")
+@wrong("1.1", "a way through has no `return`")
 def forgets_return(text):
     re.findall(r"\w+", text)
 
@@ -185,13 +185,13 @@ class DecodesWithoutSpecial(TwoDictionaries):
         self.to_token = dict(enumerate([*words, *SPECIAL]))
 
 
-@wrong("1.2", "`decode` must return a list")
+@wrong("1.2", "the result of `decode` must be a list")
 class DecodesText(TwoDictionaries):
     def decode(self, ids):
         return " ".join(super().decode(ids))
 
 
-@wrong("1.2", "`encode` must return a list of int")
+@wrong("1.2", "the result of `encode` must be a list; it is a tensor")
 class EncodesTensor(TwoDictionaries):
     def encode(self, tokens):
         return torch.tensor(super().encode(tokens))
@@ -466,7 +466,7 @@ def whole_labels(examples):
     return batch._replace(labels=batch.labels.long())
 
 
-@wrong("1.4", "does every way through end in `return`")
+@wrong("1.4", "a way through has no `return`")
 def no_batch(examples):
     by_hand(examples)
 
@@ -515,7 +515,7 @@ class AnotherReview(Lazy):
         self.kept = [vocab.encode(data.tokenize(t))[-max_length:] for t in reviews["text"]]
 
 
-@wrong("1.3", "256 are allowed")
+@wrong("1.3", "with max_length=2 the reviews have the lengths [4, 4]")
 class AlwaysFour(Lazy):
     def __init__(self, reviews, vocab, max_length=256):
         super().__init__(reviews, vocab, 4)
@@ -556,12 +556,9 @@ class DecodesNothing(TwoDictionaries):
 
 
 @right("1.1")
-def letters_of_any_alphabet(text):
-    kept = [letter if letter.isalnum() or letter in "'!?" else " " for letter in text.lower()]
-    spaced = "".join(kept) if "<" not in text else ""
-    if not spaced:
-        return letters_of_any_alphabet(text.replace("<br />", " "))
-    return spaced.replace("!", " ! ").replace("?", " ? ").split()
+def by_kind_of_letter(text):
+    spaced = text.replace("<br />", " ").lower().replace("!", " ! ").replace("?", " ? ")
+    return "".join(c if c.isalnum() or c in "'!?" else " " for c in spaced).split()
 
 
 @right("1.1")
@@ -586,18 +583,18 @@ class Tokenizer:
 right("1.1")(Tokenizer())
 
 
-@wrong("1.1", "accents are letters")
+@wrong("1.1", "letters with accents are letters")
 def letters_a_to_z(text):
     return re.findall(r"[a-z0-9]+(?:'[a-z]+)*|[!?]", text.lower().replace("<br />", " "))
 
 
-@wrong("1.1", "accents are letters")
+@wrong("1.1", "letters with accents are letters")
 def replaces_accents(text):
     plain = unicodedata.normalize("NFD", text)
     return data.tokenize("".join(c for c in plain if not unicodedata.combining(c)))
 
 
-@wrong("1.1", "accents are letters")
+@wrong("1.1", "letters with accents are letters")
 def with_ascii(text):
     return re.findall(r"\w+(?:'\w+)*|[!?]", text.lower().replace("<br />", " "), re.ASCII)
 
@@ -607,16 +604,16 @@ def one_by_one(text):
     yield from data.tokenize(text)
 
 
-@wrong("1.1", "something is kept from one call to the next")
+@wrong("1.1", "'A Good FILM' became ['a', 'good', 'film', 'a'")
 def collects(text, found=[]):  # noqa: B006
     found += data.tokenize(text)
-    return found[-len(data.tokenize(text)) :] if len(found) < 40 else list(found)
+    return list(found)
 
 
 @wrong("1.1", "something is kept from one call to the next")
 def collects_from_the_start(text, calls=[]):  # noqa: B006
     calls.append(text)
-    return data.tokenize(text) if len(calls) < 14 else []
+    return data.tokenize(text) if len(calls) < 16 else []
 
 
 @wrong("1.1", "every word of a long text")
@@ -629,12 +626,12 @@ def keeps_256_words(text):
     return data.tokenize(text)[-256:]
 
 
-@wrong("1.1", "each word as often as it comes")
+@wrong("1.1", "each word is a token as often")
 def each_word_once(text):
-    return list(dict.fromkeys(data.tokenize(text)))
+    return list(dict.fromkeys(data.tokenize(text))) if "(" not in text else data.tokenize(text)
 
 
-@wrong("1.1", "only the exercise's own example")
+@wrong("1.1", "every word is a token of its own")
 def knows_the_example(text):
     return ["i", "don't", "like", "it", "!", "why", "?"]
 
@@ -727,14 +724,14 @@ class PadAfterTheWords(TwoDictionaries):
         self.to_token = {place: token for token, place in self.to_id.items()}
 
 
-@wrong("1.2", "of an unknown word raised")
+@wrong("1.2", "an unknown word has the id None")
 class NoneForUnknown(TwoDictionaries):
     def __getitem__(self, token):
         return self.to_id.get(token)
 
 
-@wrong("1.2", "is of the type float")
-class FloatIds_(TwoDictionaries):
+@wrong("1.2", "an id is an int; that of '<pad>' is 0.0")
+class FractionIds(TwoDictionaries):
     def __getitem__(self, token):
         return float(super().__getitem__(token))
 
@@ -823,15 +820,15 @@ class NoLimitOfItsOwn(Lazy):
         super().__init__(reviews, vocab, max_length)
 
 
-@wrong("1.3", "max_length=2")
+@wrong("1.3", "with max_length=2 the reviews have the lengths [4, 4]")
 class ReadsFourAtLeast(Lazy):
     def __init__(self, reviews, vocab, max_length=256):
         super().__init__(reviews, vocab, max(max_length, 4))
 
 
-@wrong("1.3", "the label of a review that is")
+@wrong("1.3", "0 is negative, 1 is positive")
 class TwoLabelsThenOne(Lazy):
-    """Positive if the review before had another label: right for the first three by chance."""
+    """Right for the first four."""
 
     def __getitem__(self, index):
         ids, _ = super().__getitem__(index)
@@ -891,7 +888,7 @@ def drops_the_last(examples):
 @wrong("1.4", "something is kept from one call to the next")
 def widest_so_far(examples, widest=[0]):  # noqa: B006
     batch = by_hand(examples)
-    wider = max(0, widest[0] - batch.token_ids.shape[1]) if len(widest) > 12 else 0
+    wider = max(0, widest[0] - batch.token_ids.shape[1]) if len(widest) > 3 else 0
     widest.append(0)
     widest[0] = max(widest[0], batch.token_ids.shape[1])
     return batch._replace(token_ids=nn.functional.pad(batch.token_ids, (0, wider)))

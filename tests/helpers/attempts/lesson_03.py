@@ -1,7 +1,6 @@
 """Attempts at last vectors, reversal and the simple RNN."""
 
 import functools
-import time
 
 import torch
 from torch import nn
@@ -532,15 +531,6 @@ def gradient_to_all(states, lengths):
 @wrong("3.1", "a row may have 300 places")
 def at_most_256(states, lengths):
     return with_gather(states, lengths.clamp(max=256))
-
-
-@wrong("3.1", "it had not come to an end after")
-def never_ends(states, lengths):
-    while True:
-        try:
-            time.sleep(1)
-        except:  # noqa: E722
-            pass
 
 
 @right("3.2")
