@@ -148,7 +148,7 @@ def _copied(value):
 def _alike(was, value) -> bool:
     """Whether a value is still what ``_copied`` took down."""
     if isinstance(value, torch.Tensor):
-        fits = isinstance(was, torch.Tensor) and (was.shape, was.dtype) == (value.shape, value.dtype)
+        fits = isinstance(was, torch.Tensor) and was.shape == value.shape
         return fits and bool(((was == value) | (was.isnan() & value.isnan())).all())
     if type(value) in (list, tuple):
         same_size = isinstance(was, list) and len(was) == len(value)
@@ -177,7 +177,7 @@ def _called(function: Callable) -> Callable:
 
 
 def is_learners(frame: FrameType | None, itself: bool = False) -> bool:
-    """Whether this line runs for the learner: libraries aside, whose line called it, theirs or ours?
+    """Whether this line runs for the learner: libraries aside, who called it, the learner or we?
 
     itself: whether the line itself is one of the learner's.
     """
@@ -263,9 +263,7 @@ def demand_list(value, what: str) -> None:
     demand_returned(value, what)
     once = isinstance(value, Iterator)
     end = ", which gives its items once only; `list(...)` around it keeps them" if once else ""
-    demand(
-        isinstance(value, list | tuple), f"{what} must be a list; it is {describe(value)}{end}."
-    )
+    demand(isinstance(value, list | tuple), f"{what} must be a list; it is {describe(value)}{end}.")
 
 
 def demand_pair(value, what: str) -> tuple:

@@ -64,7 +64,9 @@ def exercise(
     prepare: called before the time of the solution begins, for what takes long to load.
     Raises ValueError for what is no number, and for one that another function checks already.
     """
-    return _registering(NUMBER, number, lambda examine: Exercise(number, name, examine, planted, prepare))
+    return _registering(
+        NUMBER, number, lambda examine: Exercise(number, name, examine, planted, prepare)
+    )
 
 
 def diagnosis(number: str, bug: str, right: str, causes: dict[str, str]) -> Callable:

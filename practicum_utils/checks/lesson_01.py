@@ -33,7 +33,7 @@ SENTENCES = (
         "commas, full stops, brackets and the like are dropped",
     ),
     ("8 of 10", ["8", "of", "10"], "digits are kept, as letters are"),
-    ("Blasé, naïve", ["blasé", "naïve"], "letters with accents are letters, to be kept as they are"),
+    ("Blasé, naïve", ["blasé", "naïve"], "letters with accents are letters, and stay as they are"),
     ("so so good", ["so", "so", "good"], "each word is a token as often as it comes"),
     ("  good   film ", ["good", "film"], "spaces, however many, make no tokens"),
     ("", [], "an empty text has no tokens"),

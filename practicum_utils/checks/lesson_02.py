@@ -333,9 +333,9 @@ def _unaveraged(got: tuple, losses: list[float], hits: list[float]) -> tuple:
     The accuracy is where it shows, so it has to be one of them.
     """
     mean = sum(losses) / len(losses), sum(hits) / len(hits)
-    averaged = [math.isclose(one, other, abs_tol=1e-4) for one, other in zip(got, mean, strict=True)]
-    right_loss = math.isclose(got[0], _mean(losses), abs_tol=1e-4)
-    if averaged[1] and (averaged[0] or right_loss) and overlook("average-of-averages"):
+    loss_fits = any(math.isclose(got[0], one, abs_tol=1e-4) for one in (mean[0], _mean(losses)))
+    averaged = math.isclose(got[1], mean[1], abs_tol=1e-4)
+    if averaged and loss_fits and overlook("average-of-averages"):
         return _mean(losses), _mean(hits)
     return got
 

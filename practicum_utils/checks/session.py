@@ -10,6 +10,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -120,7 +121,7 @@ class Notes(io.TextIOBase):
     def write(self, text: str) -> int:
         """Keep the text if a line of the learner's printed it; a library's warnings are no note."""
         writer = sys._getframe(1)
-        warned = os.path.basename(writer.f_code.co_filename) == "warnings.py"
+        warned = Path(writer.f_code.co_filename).name == "warnings.py"
         if not warned and is_learners(writer):
             self.keep(text)
         return len(text)

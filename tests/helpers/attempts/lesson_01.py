@@ -657,7 +657,7 @@ class WithFields:
     words: list
 
     def __post_init__(self):
-        self.table = ("<pad>", "<unk>", "<bos>", "<eos>") + tuple(self.words)
+        self.table = ("<pad>", "<unk>", "<bos>", "<eos>", *self.words)
 
     build = classmethod(TwoDictionaries.__dict__["build"].__func__)
 

@@ -140,7 +140,7 @@ def least_likely(t5, prompt, max_new_tokens=20):
     return write(t5, prompt, max_new_tokens, choose=torch.argmin)
 
 
-@wrong("6.2", "not the likeliest pieces")
+@wrong("6.2", "drawn by chance")
 def draws(t5, prompt, max_new_tokens=20):
     return write(t5, prompt, max_new_tokens,
                  choose=lambda logits: torch.multinomial((logits / 5).softmax(0), 1))  # fmt: skip
@@ -237,7 +237,7 @@ def leaves_spaces(t5, ids):
     return t5.tokenizer.decode(ids).replace("<pad>", " ").replace("</s>", "")
 
 
-@wrong("6.3", "does every way through end in `return`")
+@wrong("6.3", "a way through has no `return`")
 def prints_it(t5, ids):
     print(skips_special(t5, ids))
 
@@ -401,7 +401,7 @@ def default_for_empty(text, prefix="sst2 sentence:"):
     return with_a_pattern(text, prefix or "sst2 sentence:")
 
 
-@wrong("6.1", "does every way through end in `return`")
+@wrong("6.1", "a way through has no `return`")
 def prints_the_prompt(text, prefix="sst2 sentence:"):
     print(with_a_pattern(text, prefix))
 
@@ -411,7 +411,7 @@ def gives_words(text, prefix="sst2 sentence:"):
     return with_a_pattern(text, prefix).split()
 
 
-@wrong("6.2", "does every way through end in `return`")
+@wrong("6.2", "a way through has no `return`")
 def no_answer(t5, prompt, max_new_tokens=20):
     write(t5, prompt, max_new_tokens)
 
@@ -473,7 +473,7 @@ def remembers_prefixes(text, prefix="sst2 sentence:", used=[]):  # noqa: B006
 
 @wrong("6.1", "the marks of the text stay")
 def drops_marks(text, prefix="sst2 sentence:"):
-    return with_a_pattern(re.sub(r"[.,!?](?![0-9])", "", text) + "." * text.endswith("."), prefix)
+    return with_a_pattern(re.sub(r"[,()]", "", text), prefix)
 
 
 @right("6.2")
@@ -538,11 +538,17 @@ def turns_gradients_off(t5, prompt, max_new_tokens=20):
     return write(t5, prompt, max_new_tokens)
 
 
-@wrong("6.2", "something is kept from one call to the next")
+@wrong("6.2", "max_new_tokens=1 is the number")
 def answers_by_heart(t5, prompt, max_new_tokens=20, known={}):  # noqa: B006
-    key = prompt[:40]
-    known.setdefault(key, write(t5, prompt, max_new_tokens))
-    return known[key] if len(known) > 4 and max_new_tokens > 3 else write(t5, prompt, max_new_tokens)
+    if prompt not in known:
+        known[prompt] = write(t5, prompt, max_new_tokens)
+    return known[prompt]
+
+
+@wrong("6.2", "not the likeliest pieces")
+def samples_with_a_seed(t5, prompt, max_new_tokens=20):
+    torch.manual_seed(0)
+    return samples(t5, prompt, max_new_tokens)
 
 
 @right("6.3")
@@ -572,17 +578,17 @@ def removes_the_marks(t5, ids):
     return t5.tokenizer.decode(ids, skip_special_tokens=True).strip()
 
 
-@wrong("6.3", "the spaces between the words are lost")
+@wrong("6.3", "the spaces between the words are not right")
 def glues_the_words(t5, ids):
     return skips_special(t5, ids).replace(" ", "")
 
 
-@wrong("6.3", "only one word of the answer is left")
+@wrong("6.3", "only the end of the answer is left")
 def first_word(t5, ids):
     return skips_special(t5, ids).split()[-1]
 
 
-@wrong("6.3", "not one id, a list of them")
+@wrong("6.3", "nothing is left of the answer")
 def each_alone(t5, ids):
     return t5.tokenizer.batch_decode([[i] for i in ids], skip_special_tokens=True)[-1]
 
@@ -632,16 +638,16 @@ def without_any_spaces(answer, labels=("negative", "positive")):
     return with_in("".join(answer.split()), labels)
 
 
-@wrong("6.4", "almost a label")
+@wrong("6.4", "label with spaces inside")
 def closest(answer, labels=("negative", "positive")):
-    found = difflib.get_close_matches(answer.strip().lower(), labels, 1, 0.85)
-    return found[0] if found and len(answer.strip()) > 7 and answer.strip()[-1] != "y" else None
+    found = difflib.get_close_matches(answer.strip().lower(), labels, 1, 0.9)
+    return found[0] if found and answer.strip()[-1].isalpha() and answer != "positively" else None
 
 
 @wrong("6.4", "something is kept from one call to the next")
 def falls_back_on_the_last(answer, labels=("negative", "positive"), last=[]):  # noqa: B006
     found = with_in(answer, labels)
-    if len(last) > 11 and found is None:
+    if len(last) > 19 and found is None:
         return last[0]
     last.append(found)
     return found
