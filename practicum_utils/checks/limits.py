@@ -1,11 +1,12 @@
 """A limit of time and of memory for the learner's code, which may never come to an end.
 
 A timer rings every quarter of a second, sees whether the limit is reached, and then raises in
-whatever line is at work. A loop may swallow that (``except: pass``), so it rings on until the code
-is left. The alarm and the timer that the session had before are put back.
+whatever line is at work. A loop may swallow that (``except: pass``); then a tripwire is laid, which
+raises where the loop does not catch it. Alarm, timer and tracing of the session are put back.
 """
 
 import ctypes
+import dis
 import linecache
 import os
 import signal
@@ -22,8 +23,7 @@ from practicum_utils.checks.demands import CheckError, is_learners
 SECONDS = 20.0  # the slowest right answer takes 2 on an idle machine
 TICK_SECONDS = 0.25
 MOST_BYTES = 4 * 2**30  # that much more than at the start; a graphics card's start takes up to 3
-# A loop that swallows the alarm is left only if it rings between two rounds: then it rings fast.
-SWALLOWED, FAST_TICK_SECONDS = 3, 1e-4
+SWALLOWED = 3  # so often in a row is no accident
 
 
 class _Stopped(BaseException):
@@ -64,8 +64,7 @@ class _Clock:
         if not self.reason:
             return False
         self.rung += 1
-        # Fast ringing would leave no library the time to tidy up, so it is for the learner's lines.
-        return self.rung <= SWALLOWED or is_learners(frame, itself=True)
+        return True
 
     def _excess(self, frame: FrameType) -> str:
         if time.monotonic() > self.ends:
@@ -96,6 +95,50 @@ def _memory() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+class _Tripwire:
+    """Raises at a line of the learner's, each time where another ``except`` catches it, or none.
+
+    An endless loop that catches everything comes, between two rounds, by a line that it does not
+    cover; if loops are nested, the one around the inner covers that, and itself has such a line.
+    """
+
+    def __init__(self):
+        self.before, self.laid, self.tripped = sys.gettrace(), False, True
+        self.tried: set = set()
+
+    def lay(self, frame: FrameType | None) -> None:
+        """From now on, in this frame and those that called it."""
+        if not self.tripped:  # nothing new was found since the last time
+            self.tried.clear()
+        self.laid, self.tripped = True, False
+        while frame:
+            if is_learners(frame, itself=True):
+                frame.f_trace = self._step
+            frame = frame.f_back
+        sys.settrace(self._step)
+
+    def _step(self, frame: FrameType, event: str, _):
+        if not is_learners(frame, itself=True):
+            return None
+        place = frame.f_code, _handler_at(frame)
+        if event == "line" and place not in self.tried:
+            self.tried.add(place)
+            self.tripped = True
+            raise _Stopped
+        return self._step
+
+    def take_up(self) -> None:
+        """Back to the tracing that there was before, if there was any."""
+        if self.laid:
+            sys.settrace(self.before)
+
+
+def _handler_at(frame: FrameType) -> int | None:
+    """Where an error in the frame's line is caught, as a place of its code; None if nowhere."""
+    handlers = dis.Bytecode(frame.f_code).exception_entries
+    return next((one.target for one in handlers if one.start <= frame.f_lasti < one.end), None)
+
+
 def _start_ringing(clock: _Clock) -> Callable[[], None]:
     """Ring from now on; return what ends it and puts back what was there before."""
     main = threading.current_thread() is threading.main_thread()
@@ -105,18 +148,18 @@ def _start_ringing(clock: _Clock) -> Callable[[], None]:
     before = signal.getsignal(signal.SIGALRM)
     if before is None or 0 < left < clock.seconds:
         return lambda: None  # somebody else's alarm comes sooner, or could not be put back
-    started = time.monotonic()
+    started, wire = time.monotonic(), _Tripwire()
 
     def ring(_, frame: FrameType | None) -> None:
-        if not clock.ring(frame):
-            return
-        if clock.rung >= SWALLOWED:
-            signal.setitimer(signal.ITIMER_REAL, FAST_TICK_SECONDS, FAST_TICK_SECONDS)
-        raise _Stopped
+        if clock.ring(frame) and clock.rung <= SWALLOWED:
+            raise _Stopped
+        if clock.rung > SWALLOWED:
+            wire.lay(frame)
 
     def put_back() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        wire.take_up()
         if left:  # an alarm for later comes when it would have come
             remaining = max(left - (time.monotonic() - started), 1e-6)
             signal.setitimer(signal.ITIMER_REAL, remaining, interval)
@@ -132,7 +175,7 @@ def _ring_from_a_thread(clock: _Clock) -> Callable[[], None]:
     raise_there = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
     def watch() -> None:
-        while not over.wait(TICK_SECONDS if clock.rung < SWALLOWED else FAST_TICK_SECONDS):
+        while not over.wait(TICK_SECONDS):
             frame = sys._current_frames().get(working)
             if clock.ring(frame) and not over.is_set():
                 raise_there(ctypes.c_ulong(working), ctypes.py_object(_Stopped))

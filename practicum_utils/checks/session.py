@@ -19,6 +19,7 @@ import torch
 from practicum_utils.checks.demands import demand, is_learners
 from practicum_utils.support.environment import keep_random_numbers, set_seed
 
+OWN = "printed by your own code while it was checked:"
 MOST_LINES, LONGEST_LINE = 20, 160  # of the learner's own output
 
 # What is the whole session's: in words, how it is read, how it is set.
@@ -77,7 +78,7 @@ def _staying() -> Iterator[None]:
     def refuse() -> None:
         raise SystemExit
 
-    with patch.object(shell, "ask_exit", refuse):
+    with patch.object(shell, "ask_exit", refuse, create=True):
         yield
 
 
@@ -151,7 +152,7 @@ class Notes(io.TextIOBase):
         lines = self.text.rstrip().splitlines()
         if not lines:
             return
-        print("printed by your own code while it was checked:")
+        print(OWN)
         for line in lines[:MOST_LINES]:
             print("  " + line[:LONGEST_LINE] + "..." * (len(line) > LONGEST_LINE))
         more = self.more + len(lines[MOST_LINES:])

@@ -24,6 +24,7 @@ from practicum_utils.bugs.planting import blank, plant, uncover
 from practicum_utils.checks import CheckError, check, exercises
 from practicum_utils.checks import exercise as register
 from practicum_utils.checks.exercises import _REGISTERED, find, lesson_of
+from practicum_utils.checks.session import OWN
 
 EXERCISES = exercises()
 LESSONS = read_all(find_root())
@@ -63,9 +64,6 @@ def said(capsys) -> list[str]:
     """What was printed, without the notes of the code that was checked."""
     lines = capsys.readouterr().out.splitlines()
     return [line for line in lines if line != OWN and not line.startswith("  ")]
-
-
-OWN = "printed by your own code while it was checked:"
 
 
 @pytest.mark.parametrize(("exercise", "attempt"), pairs(RIGHT))
