@@ -8,8 +8,11 @@ never its source or its names, so that any correct solution passes. The checks o
 """
 
 import inspect
+import operator
 import os
 from collections.abc import Callable
+
+from torch import nn
 
 from practicum_utils.bugs import CATALOGUE
 from practicum_utils.checks.demands import (
@@ -19,7 +22,6 @@ from practicum_utils.checks.demands import (
     explained,
     not_begun,
     overlooking,
-    undisturbed,
 )
 from practicum_utils.checks.exercises import (
     Diagnosis,
@@ -30,8 +32,17 @@ from practicum_utils.checks.exercises import (
     exercises,
     find,
 )
+from practicum_utils.checks.limits import within_limits
+from practicum_utils.checks.session import (
+    Notes,
+    demand_settings_kept,
+    next_random_numbers,
+    read_settings,
+    undisturbed,
+)
 from practicum_utils.checks.symptoms import not_yet_met, verdict
-from practicum_utils.support.environment import hold_threads
+from practicum_utils.support.environment import hold_threads, set_seed
+from practicum_utils.support.errors import in_one_line
 
 __all__ = [
     "CheckError",
@@ -55,10 +66,11 @@ def check(exercise: str, solution: Callable | str, strict: bool | None = None, *
         at once. If not, ``ok so far`` is said until that cell has said ``ok``. None: strict where
         nbgrader grades, or where PRACTICUM_STRICT is 1.
     evidence: for a diagnosis, what the program showed, by name; the answer then speaks of it.
-    Raises CheckError (an AssertionError) for a solution that does something else, for an unknown
-    number and for an object of the wrong kind; NotImplementedError for an exercise not yet written.
-    Random numbers, gradient mode, the number of threads and the output of the running session are
-    left as they were.
+    Raises CheckError (an AssertionError) for a solution that does something else or comes to no end
+    in 20 seconds, for an unknown number and for an object of the wrong kind; NotImplementedError
+    for an exercise not yet written.
+    Random numbers and settings of the running session are left as they were. What the solution
+    prints is shown above the line, as its own.
     """
     number = str(exercise) if isinstance(exercise, str | float) else describe(exercise)
     found = find(number)
@@ -82,20 +94,54 @@ def _is_graded() -> bool:
 
 def _check_exercise(found: Exercise, solution, may_pass: set[str]) -> bool:
     """Ask the exercise's check; return whether a planted bug was seen and let pass."""
-    title = f"exercise {found.number}, {found.name}"
+    title, notes = f"exercise {found.number}, {found.name}", Notes()
     try:
         _demand_kind(found, solution)
-        with undisturbed(), hold_threads(), overlooking(may_pass) as seen:
-            found.examine(solution)
+        with undisturbed(notes), hold_threads(), overlooking(may_pass) as seen:
+            if found.prepare:
+                found.prepare()
+            within_limits(lambda: _examine(found, solution))
     except NotImplementedError as error:
         own = f"Exercise {found.number} is yours to write."
         another = str(error).startswith("Exercise ") and not _contains(solution, own)
         raise not_begun(str(error) if another else own) from error
     except CheckError as failure:
         raise CheckError(f"{title}: {failure}") from failure
-    except Exception as error:  # something unforeseen about the solution stopped the check itself
+    except KeyboardInterrupt:
+        raise in_one_line(KeyboardInterrupt(f"{title}: the check was interrupted.")) from None
+    except (Exception, SystemExit) as error:  # something unforeseen stopped the check itself
         raise CheckError(f"{title}: the check could not go on: {explained(error)}") from error
+    finally:
+        notes.show()
     return bool(seen)
+
+
+def _examine(found: Exercise, solution) -> None:
+    """Ask, and ask again with other random numbers: nothing may be kept in between, or be set.
+
+    Models are asked once, because that takes longer; a question of their own finds what they keep.
+    """
+    settings = read_settings()
+    found.examine(solution)
+    demand_settings_kept(settings)
+    if inspect.isclass(solution) and issubclass(solution, nn.Module):
+        return
+    numbers = next_random_numbers()
+    set_seed(1)
+    try:
+        found.examine(solution)
+    except CheckError as failure:
+        raise CheckError(
+            "the first round of questions is answered rightly, the second is not; perhaps "
+            "something is kept from one call to the next, in a global name or in a default "
+            f"argument. Then {failure}"
+        ) from failure
+    unmoved = any(map(operator.eq, numbers, next_random_numbers()))
+    demand(
+        not unmoved,
+        "it sets the seed of the random numbers itself, so every call draws the same ones; whoever "
+        "calls it sets the seed, once.",
+    )
 
 
 def _check_diagnosis(found: Diagnosis, answer, strict: bool, evidence: dict) -> None:

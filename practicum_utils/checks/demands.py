@@ -1,23 +1,29 @@
-"""What every check is made of: a refusal in one sentence, careful calls, and a quiet room.
+"""What every check is made of: a refusal in one sentence, and careful calls.
 
 A check runs the learner's code, so anything can come of it. ``call`` turns whatever it raises into
-a sentence that says where and with which input; ``undisturbed`` keeps random numbers, gradient mode
-and printed lines of the learner's session as they were.
+a sentence that says where and with which input, and sees whether the input was left as it was.
 """
 
+import inspect
 import re
+import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 
 import torch
 
-from practicum_utils.support.environment import keep_random_numbers, set_seed
 from practicum_utils.support.errors import in_one_line
 
 LARGEST_SHOWN = 10  # numbers of a tensor that a message prints
-INSIDE = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python3|[/\\]practicum_utils[/\\]")
+PACKAGE = re.compile(r"[/\\]practicum_utils[/\\]")
+LIBRARIES = re.compile(
+    r"site-packages|dist-packages|[/\\]lib[/\\]python3|<frozen |"
+    + re.escape(sysconfig.get_path("stdlib"))
+)
 
 # What the commonest messages of PyTorch and Python mean, in a lesson's words.
 MEANINGS = (
@@ -34,6 +40,12 @@ MEANINGS = (
     (r"out of (bounds|range)", "a place was asked for that does not exist; off by one?"),
     (r"no real token|without a word", "does the mask reach it turned around? True is a real token"),
     (r"name '.*' is not defined", "has the cell that makes it been run?"),
+    (r"^SystemExit", "`exit` and `quit` end the whole session; `return` ends a function"),
+    (r"^RecursionError", "it calls itself again and again; what ends that?"),
+    (
+        r"^MemoryError|not enough memory|allocate memory|out of memory",
+        "it asks for more memory than there is; are these the sizes that you meant?",
+    ),
     (r"^KeyError", "the dictionary has no such entry; what is to happen then?"),
     (r"does not require grad", "no record for gradients: no_grad, or a path that is cut"),
     (r"'NoneType' object has no attribute", "something is None where an object was expected"),
@@ -103,34 +115,103 @@ def call(function: Callable, *arguments, given: str = "", **named):
     """Call the learner's code; CheckError says what it raised, in which line, for which input.
 
     given: the input in words; made from the arguments if empty.
+    Tensors, lists and dictionaries among the arguments have to be as they were afterwards.
     A stub's NotImplementedError passes through.
     """
+    before = [_copied(value) for value in (*arguments, *named.values())]
     try:
-        return function(*arguments, **named)
+        result = function(*arguments, **named)
     except CheckError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if _is_stub(error):
             raise
         shown = given or ", ".join(map(describe, (*arguments, *named.values())))
         raise CheckError(f"{explained(error)} It was given {shown or 'nothing'}.") from error
+    for place, (was, value) in enumerate(zip(before, (*arguments, *named.values()), strict=True)):
+        if not _alike(was, value):
+            raise CheckError(_changed(function, place, list(named)[place - len(arguments) :]))
+    return result
 
 
-def _is_stub(error: Exception) -> bool:
+def _copied(value):
+    """A value's contents, as far as code could change them by accident."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if type(value) in (list, tuple):
+        return [_copied(part) for part in value]
+    if type(value) is dict:
+        return {key: _copied(part) for key, part in value.items()}
+    return value
+
+
+def _alike(was, value) -> bool:
+    """Whether a value is still what ``_copied`` took down."""
+    if isinstance(value, torch.Tensor):
+        fits = isinstance(was, torch.Tensor) and was.shape == value.shape
+        return fits and bool(((was == value) | (was.isnan() & value.isnan())).all())
+    if type(value) in (list, tuple):
+        same_size = isinstance(was, list) and len(was) == len(value)
+        return same_size and all(map(_alike, was, value))
+    if type(value) is dict:
+        same_keys = isinstance(was, dict) and list(was) == list(value)
+        return same_keys and all(_alike(was[key], value[key]) for key in was)
+    return was is value
+
+
+def _changed(function: Callable, place: int, named: list[str]) -> str:
+    """The complaint that the argument at this place was changed."""
+    try:
+        name = named[0] if named else list(inspect.signature(_called(function)).parameters)[place]
+    except (TypeError, ValueError, IndexError):
+        name = "its input"
+    return (
+        f"it changed `{name}` in place, which belongs to whoever calls it and is used again; work "
+        "on a copy, such as `.clone()` of a tensor or `list(...)` of a list."
+    )
+
+
+def _called(function: Callable) -> Callable:
+    """What runs when it is called: of a model, ``forward``."""
+    return function.forward if isinstance(function, torch.nn.Module) else function
+
+
+def is_learners(frame: FrameType | None, itself: bool = False) -> bool:
+    """Whether this line runs for the learner: libraries aside, who called it, the learner or we?
+
+    itself: whether the line itself is one of the learner's.
+    """
+    while frame:
+        file = frame.f_code.co_filename
+        if PACKAGE.search(file):
+            return False
+        if not LIBRARIES.search(file):
+            return True
+        if itself:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def _is_own(file: str) -> bool:
+    return not (PACKAGE.search(file) or LIBRARIES.search(file))
+
+
+def _is_stub(error: BaseException) -> bool:
     if not isinstance(error, NotImplementedError):
         return False
     last = traceback.extract_tb(error.__traceback__)[-1]
-    own = not INSIDE.search(last.filename) and "raise NotImplementedError" in (last.line or "")
+    own = _is_own(last.filename) and "raise NotImplementedError" in (last.line or "")
     return own or str(error).startswith("Exercise ")
 
 
-def explained(error: Exception) -> str:
+def explained(error: BaseException) -> str:
     """What an exception says, in which line of the learner's, and what it often means."""
     text = " ".join(str(error).split()) or "no message"
     if 'missing the required "forward"' in text:
         return "the class has no method `forward`, so it cannot be called."
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.line and not INSIDE.search(frame.filename)]
+    own = [frame for frame in frames if frame.line and _is_own(frame.filename)]
     place = f", in the line `{own[-1].line.strip()}`" if own else ""
     short = f"{type(error).__name__} ({text if len(text) <= 160 else text[:157] + '...'})"
     meaning = next((words for pattern, words in MEANINGS if re.search(pattern, short)), "")
@@ -164,7 +245,25 @@ def _numbers(values: torch.Tensor) -> str:
 
 def demand_returned(value, what: str) -> None:
     """Refuse None, which a function without ``return`` gives."""
-    demand(value is not None, f"{what} came back as None; does every way through end in `return`?")
+    printed = " print shows a value, `return` hands it on." if _has_printed() else ""
+    demand(
+        value is not None,
+        f"{what} came back as None: either a way through has no `return` with a value, or what it "
+        f"returns is None itself, as the result of `print`, `append` or `sort` is.{printed}",
+    )
+
+
+def _has_printed() -> bool:
+    """Whether the learner's code has printed something in this check."""
+    return bool(getattr(sys.stdout, "text", ""))
+
+
+def demand_list(value, what: str) -> None:
+    """Refuse what is no list or tuple, such as a generator."""
+    demand_returned(value, what)
+    once = isinstance(value, Iterator)
+    end = ", which gives its items once only; `list(...)` around it keeps them" if once else ""
+    demand(isinstance(value, list | tuple), f"{what} must be a list; it is {describe(value)}{end}.")
 
 
 def demand_pair(value, what: str) -> tuple:
@@ -227,25 +326,3 @@ def same(one: torch.Tensor, other: torch.Tensor, tolerance: float = 1e-4) -> boo
         return False
     other = other.detach().to(one.device).float()
     return torch.allclose(one.detach().float(), other, atol=tolerance, rtol=tolerance)
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Run a check on seeded random numbers, with gradients, in silence; leave no trace of it."""
-    from IPython.utils.capture import capture_output  # it swallows a notebook's displays as well
-
-    put_back = keep_random_numbers()
-    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
-    short = torch.backends.cudnn.allow_tf32
-    try:
-        with capture_output():
-            torch.set_grad_enabled(True)
-            torch.set_default_dtype(torch.float32)
-            torch.backends.cudnn.allow_tf32 = False  # a GPU's short cuts blur equal results
-            set_seed(0)
-            yield
-    finally:
-        put_back()
-        torch.set_grad_enabled(grad)
-        torch.set_default_dtype(dtype)
-        torch.backends.cudnn.allow_tf32 = short

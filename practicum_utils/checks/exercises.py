@@ -21,12 +21,14 @@ class Exercise:
     """What is to be checked: its number, the name that the lesson uses, and the check itself.
 
     planted: the bugs that the class's solution has, which the check lets pass until they are met.
+    prepare: what the check loads for itself; it does not count as the solution's time.
     """
 
     number: str
     name: str
     examine: Callable[[Callable], None]
     planted: tuple[str, ...] = ()
+    prepare: Callable[[], object] | None = None
 
     @property
     def is_class(self) -> bool:
@@ -49,14 +51,22 @@ class Diagnosis:
     examine: Callable[..., dict[str, str]]
 
 
-def exercise(number: str, name: str, planted: tuple[str, ...] = ()) -> Callable:
+def exercise(
+    number: str,
+    name: str,
+    planted: tuple[str, ...] = (),
+    prepare: Callable[[], object] | None = None,
+) -> Callable:
     """Register the decorated function as the check of exercise ``number``, called ``name``.
 
     The function takes what the learner wrote and raises CheckError, by ``demands``, if it is wrong.
     planted: ids of the bugs in the class's solution, for ``demands.overlook``.
+    prepare: called before the time of the solution begins, for what takes long to load.
     Raises ValueError for what is no number, and for one that another function checks already.
     """
-    return _registering(NUMBER, number, lambda examine: Exercise(number, name, examine, planted))
+    return _registering(
+        NUMBER, number, lambda examine: Exercise(number, name, examine, planted, prepare)
+    )
 
 
 def diagnosis(number: str, bug: str, right: str, causes: dict[str, tuple[str, str]]) -> Callable:

@@ -1,8 +1,9 @@
 """Checks of lesson 02: the averaging model, and ``run_epoch``, its protocol and its metrics."""
 
 import math
+import numbers
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ from practicum_utils.checks.demands import (
     demand,
     demand_returned,
     describe,
+    overlook,
     same,
 )
 from practicum_utils.checks.exercises import exercise
@@ -28,6 +30,8 @@ def check_mean_embedding(cls) -> None:
     """2.1: the general questions; then, a review's logit is the mean of its words' logits."""
     model = probing.build(cls, embedding_size=8)
     probing.ask_all(model)
+    probing.ask_sizes(cls, embedding_size=8)
+    probing.build(cls)
     words = probing.some_words(5)
     alone = probing.logits(model, [[word] for word in words])
     together = probing.logits(model, [words])[0]
@@ -47,10 +51,22 @@ def check_mean_embedding(cls) -> None:
         f"the score of a review is not the mean of its words' scores, so this is no average "
         f"with one linear layer on top: {seen}.",
     )
+    _check_long_reviews(model)
     model.train()
     demand(
         same(probing.logits(model, [words])[0], together),
         "in training mode the answer is another one; this model has no dropout.",
+    )
+
+
+def _check_long_reviews(model: nn.Module) -> None:
+    first, second = probing.some_words(2)
+    alone = probing.logits(model, [[first], [second]])
+    long = probing.logits(model, [[first] * 150 + [second] * 150])[0]
+    demand(
+        same(long, alone.mean()),
+        f"of a review of 300 words, half of them scoring {alone[0]:.3f} and half {alone[1]:.3f}, "
+        f"the score is {long:.3f}, and the mean {alone.mean():.3f}; is it cut?",
     )
 
 
@@ -61,8 +77,18 @@ def _rounded(values: torch.Tensor) -> list[float]:
 # The logit of review i is LOGITS[i]: some lie between 0 and 0.5, where a threshold shows.
 LOGITS = [1.4, 0.3, -0.8, 0.2, -1.1, 0.4, 0.1, -0.3, 2.0]
 LABELS = [1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
+RATE = 0.5
 BATCH_SIZE = 4  # so batches of 4, 4 and 1
 SIZES = [4, 4, 1]
+
+
+def _loss_fn() -> nn.Module:
+    """Not the usual loss: a positive review counts three times."""
+    return nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0, device=pick_device()))
+
+
+def _loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return bce(logits, labels, pos_weight=torch.tensor(3.0))
 
 
 class Recorder(nn.Module):
@@ -88,7 +114,8 @@ class Steps:
     """Writes down the gradient that each step of an optimizer finds, and the one it should."""
 
     def __init__(self, recorder: Recorder, optimizer: torch.optim.Optimizer):
-        self.recorder, self.found, self.wanted = recorder, [], []
+        self.recorder, self.optimizer = recorder, optimizer
+        self.found, self.wanted, self.by_usual_loss = [], [], []
         optimizer.register_step_pre_hook(self.record)
 
     def record(self, *_) -> None:
@@ -96,25 +123,26 @@ class Steps:
         self.found.append(None if weight.grad is None else weight.grad.clone())
         self.recorder.events.append("step")
         if self.recorder.calls:
-            self.wanted.append(own_gradient(weight, self.recorder.calls[-1]["ids"]))
+            ids = self.recorder.calls[-1]["ids"]
+            self.wanted.append(own_gradient(weight, ids, _loss))
+            self.by_usual_loss.append(own_gradient(weight, ids, bce))
 
 
-def own_gradient(weight: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """The gradient of one batch alone, in closed form: (sigmoid(logit) - label) / B."""
-    labels = torch.tensor([0.0, *LABELS], device=weight.device)[ids]
-    gradient = torch.zeros_like(weight)
-    errors = (torch.sigmoid(weight[ids, 0].detach()) - labels) / len(ids)
-    return gradient.index_add(0, ids, errors.unsqueeze(1))
+def own_gradient(weight: torch.Tensor, ids: torch.Tensor, loss: Callable) -> torch.Tensor:
+    """The gradient of one batch alone."""
+    labels = torch.tensor([0.0, *LABELS])[ids.cpu()]
+    with torch.inference_mode(False), torch.enable_grad():
+        copy = weight.detach().cpu().clone().requires_grad_()
+        gradient = torch.autograd.grad(loss(copy[ids.cpu(), 0], labels), copy)[0]
+    return gradient.to(weight.device)
 
 
-@exercise("2.2", "run_epoch")
+@exercise("2.2", "run_epoch", planted=("average-of-averages", "missing-zero-grad"))
 def check_run_epoch(run_epoch) -> None:
-    """2.2: evaluate, then train, on nine reviews in batches of 4, 4 and 1."""
+    """2.2: evaluate, then train for two epochs, on nine reviews in batches of 4, 4 and 1."""
     recorder, metrics = _evaluate(run_epoch)
     _check_metrics(metrics, recorder.calls, "evaluation")
-    recorder, metrics, steps = _train(run_epoch)
-    _check_steps(recorder.events, steps)
-    _check_metrics(metrics, recorder.calls, "training")
+    _train(run_epoch)
 
 
 def _loader() -> DataLoader:
@@ -124,11 +152,10 @@ def _loader() -> DataLoader:
 
 
 def _run(run_epoch, recorder: Recorder, optimizer, work: str):
-    loss_fn = nn.BCEWithLogitsLoss()
-    given = f"a model, a loader of batches of {SIZES} reviews, BCEWithLogitsLoss and "
+    given = f"a model, a loader of batches of {SIZES} reviews, a loss and "
     given += "no optimizer" if optimizer is None else "an optimizer"
     optional = () if optimizer is None else (optimizer,)
-    metrics = call(run_epoch, recorder, _loader(), loss_fn, *optional, given=given)
+    metrics = call(run_epoch, recorder, _loader(), _loss_fn(), *optional, given=given)
     if not torch.is_grad_enabled():
         torch.set_grad_enabled(True)
         raise CheckError(
@@ -157,18 +184,26 @@ def _evaluate(run_epoch):
     return recorder, metrics
 
 
-def _train(run_epoch):
+def _train(run_epoch) -> None:
     recorder = Recorder().to(pick_device()).eval()
-    optimizer = torch.optim.SGD(recorder.parameters(), lr=0.5)
+    optimizer = torch.optim.SGD(recorder.parameters(), lr=RATE)
     steps = Steps(recorder, optimizer)
-    metrics = _run(run_epoch, recorder, optimizer, "training")
-    _check_passes(recorder, metrics, "training")
-    demand(
-        all(one["training"] for one in recorder.calls),
-        "with an optimizer the model was in evaluation mode (it came in that mode from the last "
-        "evaluation), so dropout would be off while it learns.",
-    )
-    return recorder, metrics, steps
+    before = recorder.table.weight.detach().clone()
+    for _ in range(2):  # what the first one leaves behind shows in the second
+        recorder.calls.clear()
+        recorder.events.clear()
+        metrics = _run(run_epoch, recorder, optimizer, "training")
+        _check_passes(recorder, metrics, "training")
+        demand(
+            all(one["training"] for one in recorder.calls),
+            "with an optimizer the model was in evaluation mode (it came in that mode from the "
+            "last evaluation), so dropout would be off while it learns.",
+        )
+        _check_steps(recorder.events, steps)
+        _check_metrics(metrics, recorder.calls, "training")
+        recorder.eval()
+    _check_gradients(steps)
+    _check_weights(before, steps)
 
 
 def _check_passes(recorder: Recorder, metrics, work: str) -> None:
@@ -180,7 +215,7 @@ def _check_passes(recorder: Recorder, metrics, work: str) -> None:
     for name in ("loss", "accuracy"):
         value = getattr(metrics, name, None)
         demand(
-            isinstance(value, int | float | torch.Tensor),
+            isinstance(value, numbers.Real | torch.Tensor),
             f"`Metrics(loss, accuracy)` was wanted; the {work} returned {describe(metrics)}.",
         )
         demand(
@@ -191,6 +226,7 @@ def _check_passes(recorder: Recorder, metrics, work: str) -> None:
 
 
 def _check_steps(events: list[str], steps: Steps) -> None:
+    """The calls of one epoch, and that each step found a gradient."""
     count = events.count("step")
     demand("backward" in events, "with an optimizer, `backward` was never called.")
     demand(count > 0, "with an optimizer, `step` was never called, so no weight moved.")
@@ -203,39 +239,74 @@ def _check_steps(events: list[str], steps: Steps) -> None:
         after_forward[0] != "step",
         "`step` came before `backward`, so it used the gradient of the batch before.",
     )
-    total = torch.zeros_like(steps.wanted[0])
-    for number, (found, wanted) in enumerate(zip(steps.found, steps.wanted, strict=True), start=1):
-        gone = found is None or not found.any()
+    for number, found in enumerate(steps.found, start=1):
         demand(
-            not gone,
+            found is not None and bool(found.any()),
             f"at step {number} there was no gradient: it had been cleared between "
             "`backward` and `step`.",
         )
-        total = total + wanted
-        if not same(found, wanted, 1e-5):
-            times = f"{found.norm() / wanted.norm():.2f} times the size of its own"
-            reason = "it is not the gradient of the mean loss of its own batch alone"
-            if same(found, total, 1e-5):
-                reason = "it still carries those of the batches before, which nobody cleared"
-            raise CheckError(f"the gradient at step {number} is {times}: {reason}.")
+
+
+def _check_gradients(steps: Steps) -> None:
+    """Each step has the gradient of its own batch; or of all so far, where that may pass."""
+    carried = all(map(_close, steps.found, accumulate(steps.wanted)))
+    if carried and overlook("missing-zero-grad"):
+        return
+    of_epoch = [*accumulate(steps.wanted[: len(SIZES)]), *accumulate(steps.wanted[len(SIZES) :])]
+    reasons = (
+        (list(accumulate(steps.wanted)), "it still carries those of the batches before, which "
+         "nobody cleared"),
+        (of_epoch, "it still carries those of the batches before: they are cleared once, before "
+         "the loop, instead of for each batch"),
+        (steps.by_usual_loss, "`loss_fn` was not used for it; it is that of a loss of your own"),
+    )  # fmt: skip
+    for number, (found, wanted) in enumerate(zip(steps.found, steps.wanted, strict=True), start=1):
+        if _close(found, wanted):
+            continue
+        times = f"{found.norm() / wanted.norm():.2f} times the size of its own"
+        fits = [reason for gradients, reason in reasons if all(map(_close, steps.found, gradients))]
+        reason = [*fits, "it is not the gradient of the mean loss of its own batch alone"][0]
+        raise CheckError(f"the gradient at step {number} is {times}: {reason}.")
+
+
+def _close(found: torch.Tensor, wanted: torch.Tensor) -> bool:
+    return same(found, wanted, 1e-5)
+
+
+def _check_weights(before: torch.Tensor, steps: Steps) -> None:
+    rate = steps.optimizer.param_groups[0]["lr"]
+    demand(
+        rate == RATE,
+        f"the learning rate of the optimizer is {rate} after two epochs, and was {RATE}; it "
+        "belongs to whoever made the optimizer.",
+    )
+    moved = before - RATE * sum(steps.found)
+    demand(
+        same(steps.recorder.table.weight, moved),
+        "the weights are not where the steps took them: something else has changed them.",
+    )
 
 
 def _check_metrics(metrics, calls: list[dict], work: str) -> None:
     got = float(metrics.loss), float(metrics.accuracy)
     seen = f"the {work} gave loss {got[0]:.4f}, accuracy {got[1]:.4f}"
     batches = [(one["logits"], torch.tensor([0.0, *LABELS])[one["ids"].cpu()]) for one in calls]
-    losses, hits = _per_batch(batches, bce), _per_batch(batches, _share_of_hits)
+    losses, hits = _per_batch(batches, _loss), _per_batch(batches, _share_of_hits)
     loss, accuracy = _mean(losses), _mean(hits)
+    got = _unaveraged(got, losses, hits)
     swapped = math.isclose(got[0], accuracy, abs_tol=1e-4) and math.isclose(
         got[1], loss, abs_tol=1e-4
     )
     demand(not swapped, f"loss and accuracy have changed places: {seen}.")
     wrong = _wrong_means(losses) | {
         "logits and labels have changed places in the loss": (
-            _mean(_per_batch(batches, lambda logits, labels: bce(labels, logits)))
+            _mean(_per_batch(batches, lambda logits, labels: _loss(labels, logits)))
         ),
         "the logits went through a sigmoid before the loss, which has one of its own": (
-            _mean(_per_batch(batches, lambda logits, labels: bce(logits.sigmoid(), labels)))
+            _mean(_per_batch(batches, lambda logits, labels: _loss(logits.sigmoid(), labels)))
+        ),
+        "`loss_fn` was not used; it is that of a loss of your own": (
+            _mean(_per_batch(batches, bce))
         ),
     }
     _name(got[0], loss, seen, "loss", wrong)
@@ -254,6 +325,19 @@ def _check_metrics(metrics, calls: list[dict], work: str) -> None:
         "it is the share of wrong answers": 1 - accuracy,
     }
     _name(got[1], accuracy, seen, "accuracy", wrong)
+
+
+def _unaveraged(got: tuple, losses: list[float], hits: list[float]) -> tuple:
+    """Loss and accuracy; where they are means of means and that may pass, as if they were not.
+
+    The accuracy is where it shows, so it has to be one of them.
+    """
+    mean = sum(losses) / len(losses), sum(hits) / len(hits)
+    loss_fits = any(math.isclose(got[0], one, abs_tol=1e-4) for one in (mean[0], _mean(losses)))
+    averaged = math.isclose(got[1], mean[1], abs_tol=1e-4)
+    if averaged and loss_fits and overlook("average-of-averages"):
+        return _mean(losses), _mean(hits)
+    return got
 
 
 def _share_of_hits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

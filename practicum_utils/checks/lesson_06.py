@@ -11,6 +11,7 @@ from practicum_utils.checks.demands import (
     demand_pair,
     demand_returned,
     describe,
+    overlook,
 )
 from practicum_utils.checks.exercises import exercise
 from practicum_utils.models import greedy
@@ -33,12 +34,18 @@ PROMPTS = (
         "one space between any two words, and none at the end",
     ),
     ("A good film.", "source:", "source: A good film.", "the prefix is the one that is given"),
+    (
+        "Well, it's good (8/10)!",
+        PREFIX,
+        "sst2 sentence: Well, it's good (8/10)!",
+        "the marks of the text stay",
+    ),
 )
 
 
 @exercise("6.1", "to_prompt")
 def check_to_prompt(to_prompt) -> None:
-    """6.1: a table of short texts, and the empty prefix."""
+    """6.1: a table of short texts, a long one, and the empty prefix."""
     for text, prefix, wanted, rule in PROMPTS:
         prompt = call(to_prompt, text) if prefix == PREFIX else call(to_prompt, text, prefix)
         demand_returned(prompt, "the prompt")
@@ -49,6 +56,9 @@ def check_to_prompt(to_prompt) -> None:
             f"capital letters are part of the text; {text!r} became {prompt!r}.",
         )
         demand(prompt == wanted, f"{rule}; {text!r} became {prompt!r}.")
+    long = call(to_prompt, "good " * 600, given="a text of 600 words")
+    kept = len(long.split()) - len(PREFIX.split())
+    demand(kept == 600, f"every word of a long text stays; of 600, {kept} are left.")
     bare = call(to_prompt, "A good film.", "")
     demand(
         isinstance(bare, str) and bare.strip() == "A good film.",
@@ -70,16 +80,31 @@ ANSWERED = (
 MOST_CALLS = 200
 
 
+# Logits of a 20th of the size have the same order, and the largest is seldom drawn by chance.
+FLATTER = 20
+
+
 class _Watch:
-    """Counts a model's calls, so that a loop without an end is stopped."""
+    """Counts a model's calls, so that a loop without an end is stopped; makes its logits flatter.
+
+    So greedy answers are what they are, and pieces drawn by chance, or by beams, are others.
+    """
 
     def __init__(self, t5: T5):
         self.t5, self.calls, self.longest = t5, 0, 0
 
     def __enter__(self):
-        hook = self.t5.model.register_forward_pre_hook
-        self.handle = hook(self._count, with_kwargs=True)
+        model = self.t5.model
+        before = model.register_forward_pre_hook(self._count, with_kwargs=True)
+        self.handles = [before, model.register_forward_hook(self._flatten)]
         return self
+
+    @staticmethod
+    def _flatten(model, arguments, output):
+        if isinstance(output, tuple):
+            return (output[0] / FLATTER, *output[1:])
+        output["logits"] = output["logits"] / FLATTER
+        return output
 
     def _count(self, model, arguments, named) -> None:
         ids = named.get("input_ids", arguments[0] if arguments else None)
@@ -91,16 +116,22 @@ class _Watch:
             )
 
     def __exit__(self, *_) -> None:
-        self.handle.remove()
+        for handle in self.handles:
+            handle.remove()
 
 
-@exercise("6.2", "greedy")
+@exercise("6.2", "greedy", prepare=_tiny)
 def check_greedy(to_check) -> None:
     """6.2: answers of several lengths against the package's own loop; the limit; a long prompt."""
     t5 = _tiny()
     for prompt in ANSWERED:
         wanted = greedy(t5, prompt)
         got = _ids(to_check, t5, prompt)
+        demand(
+            got == wanted or got == _ids(to_check, t5, prompt),
+            f"asked twice, {prompt!r} got two answers: the pieces are drawn by chance (do_sample, "
+            "multinomial), and the likeliest one is wanted, each time.",
+        )
         _check_ids(got, wanted, t5, prompt)
     for limit in (1, 2, 3):
         wanted = greedy(t5, ANSWERED[2], limit)
@@ -123,11 +154,12 @@ def _is_one(value) -> bool:
 
 
 def _ids(to_check, t5: T5, prompt: str, *limit: int) -> list[int]:
-    training = t5.model.training
     with _Watch(t5):
         given = f"the tiny T5 and the prompt {prompt!r}"
         got = call(to_check, t5, prompt, *limit, given=given)
-    t5.model.train(training)
+    trains = t5.model.training
+    t5.model.eval()
+    demand(not trains, "it left the model in training mode, so the next answers are of chance.")
     demand_returned(got, "the list of ids")
     if isinstance(got, torch.Tensor):
         demand(got.dim() == 1, f"a plain list of ids is wanted; it is {describe(got)}.")
@@ -156,7 +188,7 @@ def _check_ids(got: list[int], wanted: list[int], t5: T5, prompt: str) -> None:
     )
 
 
-@exercise("6.3", "to_text")
+@exercise("6.3", "to_text", planted=("special-tokens-kept",), prepare=_tiny)
 def check_to_text(to_text) -> None:
     """6.3: answers with an end, without one, and of several words."""
     t5 = _tiny()
@@ -164,8 +196,11 @@ def check_to_text(to_text) -> None:
     for text in ("positive", "rotten tomatoes", "negative"):
         pieces = t5.tokenizer(text, add_special_tokens=False)["input_ids"]
         for ids in ([start, *pieces, end], [start, *pieces]):
-            got = call(to_text, t5, ids, given=f"the tiny T5 and the ids {ids}")
+            got = call(to_text, t5, list(ids), given=f"the tiny T5 and the ids {ids}")
             demand_returned(got, "the text")
+            kept = t5.tokenizer.decode(ids).strip()
+            if got == kept and got != text and overlook("special-tokens-kept"):
+                continue
             _check_text(got, text, ids)
 
 
@@ -178,7 +213,17 @@ def _check_text(got, text: str, ids: list[int]) -> None:
         "\N{LOWER ONE EIGHTH BLOCK}" not in got,
         f"these are pieces, with the mark of a word's beginning, not a text: {seen}.",
     )
+    demand(
+        bool(got.strip()), f"nothing is left of the answer; not every answer has an end id: {seen}."
+    )
     demand(got == text or got.strip() != text, f"spaces around the text are left: {seen}.")
+    demand(got == text or got.lower() != text, f"capital letters have come in: {seen}.")
+    glued = "".join(got.split()) == "".join(text.split())
+    demand(got == text or not glued, f"the spaces between the words are not right: {seen}.")
+    demand(
+        got == text or not text.endswith(got.strip()),
+        f"only the end of the answer is left: {seen}.",
+    )
     lost = text.startswith(got.strip())
     demand(
         got == text or not lost,
@@ -200,6 +245,14 @@ ANSWERS = (
     ("posit", SENTIMENT, None, "a part of a label is no label"),
     ("positively", SENTIMENT, None, "a word that only begins with a label is no label"),
     ("", SENTIMENT, None, "an empty answer is no label"),
+    ("positive film", SENTIMENT, None, "a label with more around it is no label"),
+    ("it is positive", SENTIMENT, None, "a label with more around it is no label"),
+    ("[positive]", SENTIMENT, None, "a label with more around it is no label"),
+    ("'negative'", SENTIMENT, None, "a label with more around it is no label"),
+    ("positive!", SENTIMENT, None, "a label with more around it is no label"),
+    ("pos itive", SENTIMENT, None, "a label with spaces inside is no label"),
+    ("positiv", SENTIMENT, None, "what is almost a label is no label"),
+    ("negatives", SENTIMENT, None, "what is almost a label is no label"),
     ("Good", ("bad", "good"), "good", "the labels are those that are given"),
     ("positive", ("bad", "good"), None, "the labels are those that are given"),
 )
@@ -221,7 +274,7 @@ GREAT, AWFUL = "sst2 sentence: a great and moving film", "sst2 sentence: an awfu
 COUNT = 8  # reviews in each part
 
 
-@exercise("6.5", "fair_comparison")
+@exercise("6.5", "fair_comparison", prepare=_tiny)
 def check_fair_comparison(fair_comparison) -> None:
     """6.5: prompts made so that another one wins on each part; the right answer is then known."""
     import datasets
@@ -231,7 +284,7 @@ def check_fair_comparison(fair_comparison) -> None:
         texts = [f"{part} {number}" for number in range(COUNT)]
         labels = [1 + number % 2 for number in range(COUNT)]
         parts[part] = datasets.Dataset.from_dict({"text": texts, "label": labels})
-    rights = {"first": (5, 6), "chosen": (7, 4), "lucky": (4, 8), "worst": (2, 1)}
+    rights = {"first": (6, 6), "chosen": (7, 4), "lucky": (3, 8), "worst": (2, 1)}
     prompts = {name: _prompt(*right) for name, right in rights.items()}
     given = f"the tiny T5, {len(prompts)} prompts and two parts of {COUNT} reviews"
     result = call(

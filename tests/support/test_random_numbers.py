@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from practicum_utils.checks.demands import undisturbed
+from practicum_utils.checks.session import undisturbed
 from practicum_utils.doctor.snapshot import kept
 from practicum_utils.support.environment import keep_random_numbers, set_seed
 

@@ -1,8 +1,11 @@
 """Attempts at the baseline and at the training loop."""
 
+import functools
+import sys
 from collections import namedtuple
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -472,3 +475,256 @@ class WithABag(nn.Module):
 
     def forward(self, token_ids, lengths):
         return self.output(self.bag(token_ids) / lengths[:, None]).squeeze(-1)
+
+
+# Sizes, settings, chance: what goes wrong around a right answer
+
+
+@right("2.1")
+class InSequence(nn.Sequential):
+    """A model may be a Sequential of layers, with a forward of its own."""
+
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__(
+            nn.Embedding(vocab_size, embedding_size, padding_idx=0), nn.Linear(embedding_size, 1)
+        )
+
+    def forward(self, token_ids, lengths):
+        look_up, score = self
+        return score(look_up(token_ids).sum(1) / lengths.reshape(-1, 1)).reshape(-1)
+
+
+@right("2.1")
+class ByHand(nn.Module):
+    """No layer at all, only weights."""
+
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__()
+        self.parts = nn.ParameterDict({
+            "rows": nn.Parameter(torch.randn(vocab_size, embedding_size)),
+            "last": nn.Parameter(torch.randn(embedding_size) / embedding_size**0.5),
+            "bias": nn.Parameter(torch.zeros(())),
+        })  # fmt: skip
+
+    def forward(self, token_ids, lengths):
+        real = token_ids.ne(0).unsqueeze(-1)
+        mean = (self.parts["rows"][token_ids] * real).sum(1) / real.sum(1)
+        return mean @ self.parts["last"] + self.parts["bias"]
+
+
+@right("2.1")
+class ZeroEveryTime(models.MeanEmbedding):
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__(vocab_size, embedding_size)
+        self.embedding = nn.Embedding(vocab_size, embedding_size)
+
+    def forward(self, token_ids, lengths):
+        with torch.no_grad():
+            self.embedding.weight[0] = 0
+        return super().forward(token_ids, lengths)
+
+
+@wrong("2.1", "embedding_size=8 and with embedding_size=16")
+class AlwaysThirtyTwo(models.MeanEmbedding):
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__(vocab_size, 32)
+
+
+@wrong("2.1", "vocab_size=40 and with vocab_size=80")
+class AlwaysTwentyThousand(models.MeanEmbedding):
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__(20_000, embedding_size)
+
+
+@wrong("2.1", "after one step of learning padding changes the answer")
+class ZeroAtFirst(models.MeanEmbedding):
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__(vocab_size, embedding_size)
+        self.embedding = nn.Embedding(vocab_size, embedding_size)
+        self.embedding.weight.data[0].zero_()
+
+
+@wrong("2.1", "of a review of 300 words")
+class FirstWords(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        return super().forward(token_ids[:, :128], lengths.clamp(max=128))
+
+
+@wrong("2.1", "of a review of 300 words")
+class LastWords(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        rows = [row[:n][-256:] for row, n in zip(token_ids, lengths, strict=True)]
+        short = lengths.clamp(max=256)
+        return super().forward(nn.utils.rnn.pad_sequence(rows, batch_first=True), short)
+
+
+@wrong("2.1", "it changed `lengths` in place")
+class ShortensLengths(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        answer = super().forward(token_ids, lengths)
+        lengths -= 1
+        return answer
+
+
+@wrong("2.1", "it changed `token_ids` in place")
+class ClearsTheTable(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        answer = super().forward(token_ids, lengths)
+        token_ids[:, 0] = 0
+        return answer
+
+
+@wrong("2.1", "the default dtype")
+class InDoubles(models.MeanEmbedding):
+    def __init__(self, vocab_size, embedding_size=32):
+        torch.set_default_dtype(torch.float64)
+        super().__init__(vocab_size, embedding_size)
+
+
+@wrong("2.1", "embedding_size")
+class NoDefaultSize(models.MeanEmbedding):
+    def __init__(self, vocab_size, embedding_size):
+        super().__init__(vocab_size, embedding_size)
+
+
+@wrong("2.1", "a layer is made in `forward` (Linear)")
+class LayersInForward(nn.Module):
+    def __init__(self, vocab_size, embedding_size=32):
+        super().__init__()
+        self.size = embedding_size
+        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
+
+    def forward(self, token_ids, lengths):
+        mean = self.embedding(token_ids).sum(dim=1) / lengths.unsqueeze(1)
+        return nn.Linear(self.size, 1)(mean).squeeze(1)
+
+
+class Loop:
+    """An object that is called like a function."""
+
+    def __call__(self, model, loader, loss_fn, optimizer=None):
+        return training.run_epoch(model, loader, loss_fn, optimizer)
+
+
+right("2.2")(Loop())
+right("2.2")(functools.partial(epoch, every=2))
+
+
+def announced(loop):
+    """A decorator of the learner's own."""
+
+    @functools.wraps(loop)
+    def outer(*arguments, **named):
+        print("one more epoch")
+        return loop(*arguments, **named)
+
+    return outer
+
+
+@right("2.2")
+@announced
+def in_numpy(model, loader, loss_fn, optimizer=None):
+    sums, learn = np.zeros(3), optimizer is not None
+    model.train(learn)
+    with torch.set_grad_enabled(learn):
+        for ids, lengths, labels in loader:
+            if learn:
+                optimizer.zero_grad(set_to_none=False)
+            logits = model(ids, lengths)
+            loss = loss_fn(logits, labels)
+            if learn:
+                loss.backward()
+                optimizer.step()
+            hits = (logits.detach().numpy() > 0) == (labels.numpy() == 1)
+            sums += len(labels) * loss.item(), hits.sum(), len(labels)
+    return Metrics(np.float32(sums[0] / sums[2]), np.float64(sums[1] / sums[2]))
+
+
+@wrong("2.2", "`loss_fn` was not used")
+def has_its_own_loss(model, loader, loss_fn, optimizer=None):
+    return epoch(model, loader, nn.functional.binary_cross_entropy_with_logits, optimizer)
+
+
+@wrong("2.2", "`loss_fn` was not used")
+def learns_by_its_own_loss(model, loader, loss_fn, optimizer=None):
+    if optimizer is None:
+        return epoch(model, loader, loss_fn)
+    own = nn.BCEWithLogitsLoss()
+
+    def both(logits, labels):
+        return own(logits, labels) + (loss_fn(logits, labels) - own(logits, labels)).detach()
+
+    return epoch(model, loader, both, optimizer)
+
+
+@wrong("2.2", "sets the seed of the random numbers")
+def seeds_inside(model, loader, loss_fn, optimizer=None):
+    torch.manual_seed(0)
+    return epoch(model, loader, loss_fn, optimizer)
+
+
+@wrong("2.2", "sets the seed of the random numbers")
+def seeds_numpy(model, loader, loss_fn, optimizer=None):
+    np.random.seed(1)
+    return epoch(model, loader, loss_fn, optimizer)
+
+
+@wrong("2.2", "sets the seed of the random numbers")
+def seeds_all(model, loader, loss_fn, optimizer=None):
+    training.set_seed(0)
+    return epoch(model, loader, loss_fn, optimizer)
+
+
+@wrong("2.2", "something is kept from one call to the next")
+def averages_all_epochs(model, loader, loss_fn, optimizer=None, seen=[]):  # noqa: B006
+    metrics = epoch(model, loader, loss_fn, optimizer)
+    if optimizer is None:
+        seen.append(metrics.loss - 0.5 * len(seen))
+        return metrics._replace(loss=seen[-1])
+    return metrics
+
+
+@wrong("2.2", "the learning rate")
+def lowers_the_rate(model, loader, loss_fn, optimizer=None):
+    metrics = epoch(model, loader, loss_fn, optimizer)
+    for group in optimizer.param_groups if optimizer else ():
+        group["lr"] *= 0.5
+    return metrics
+
+
+@wrong("2.2", "not where the steps")
+def undoes_the_steps(model, loader, loss_fn, optimizer=None):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    metrics = epoch(model, loader, loss_fn, optimizer)
+    model.load_state_dict(before)
+    return metrics
+
+
+@wrong("2.2", "the number of threads")
+def sets_threads(model, loader, loss_fn, optimizer=None):
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    return epoch(model, loader, loss_fn, optimizer)
+
+
+@wrong("2.2", "`exit` and `quit` end the whole session")
+def exits(model, loader, loss_fn, optimizer=None):
+    sys.exit("done")
+
+
+@wrong("2.2", "cleared once, before the loop")
+def clears_once(model, loader, loss_fn, optimizer=None):
+    if optimizer is not None:
+        optimizer.zero_grad()
+    return epoch(model, loader, loss_fn, optimizer, order="bs")
+
+
+@wrong("2.2", "a batch of one review counts as much as one of four")
+def averages_the_losses(model, loader, loss_fn, optimizer=None):
+    losses = []
+
+    def kept(logits, labels):
+        losses.append(loss_fn(logits, labels))
+        return losses[-1]
+
+    metrics = epoch(model, loader, kept, optimizer)
+    return metrics._replace(loss=sum(loss.item() for loss in losses) / len(losses))

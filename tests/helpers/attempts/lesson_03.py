@@ -1,9 +1,11 @@
 """Attempts at last vectors, reversal and the simple RNN."""
 
+import functools
+
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from attempts import right, wrong
 from practicum_utils import models
@@ -137,7 +139,7 @@ def stops_one_early(token_ids, lengths):
     return with_flips(token_ids, lengths - 1)
 
 
-@wrong("3.2", "it changed the table it was given")
+@wrong("3.2", "it changed `token_ids` in place")
 def in_place(token_ids, lengths):
     for row, length in zip(token_ids, lengths, strict=True):
         row[:length] = row[:length].flip(0)
@@ -161,7 +163,7 @@ def as_floats(token_ids, lengths):
     return with_flips(token_ids, lengths).float()
 
 
-@wrong("3.2", "wrong numbers")
+@wrong("3.2", "stands the first word again")
 def clamps_only(token_ids, lengths):
     source = lengths.unsqueeze(1) - 1 - torch.arange(token_ids.shape[1])
     return token_ids.gather(1, source.clamp(min=0))
@@ -465,3 +467,165 @@ class ViewsLastStates(Packed):
             self.drop(self.words(token_ids)), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         return self.rnn(packed)[1][0].view(len(token_ids), -1)
+
+
+# Single functions: changed inputs, other sizes, the commoner slips in reversing
+
+
+@right("3.1")
+def with_take_along(states, lengths):
+    places = (lengths - 1)[:, None, None]
+    return torch.take_along_dim(states, places, dim=1).flatten(1)
+
+
+@right("3.1")
+@functools.wraps(with_zip)
+def decorated(*arguments, **named):
+    return with_zip(*arguments, **named)
+
+
+right("3.1")(functools.partial(with_gather))
+
+
+@right("3.1")
+def by_a_mask(states, lengths):
+    places = torch.arange(states.shape[1], device=states.device)
+    return states[places == lengths[:, None] - 1]
+
+
+@wrong("3.1", "it changed `lengths` in place")
+def counts_down(states, lengths):
+    lengths -= 1
+    return states[torch.arange(len(states)), lengths]
+
+
+@wrong("3.1", "it changed `states` in place")
+def blanks_the_padding(states, lengths):
+    for row, n in zip(states.data, lengths, strict=True):
+        row[n:] = 0
+    return with_gather(states, lengths)
+
+
+@wrong("3.1", "something is kept from one call to the next")
+def keeps_the_first_states(states, lengths, known={}):  # noqa: B006
+    kept = known.setdefault(tuple(lengths.tolist()), states)
+    return with_gather(kept, lengths)
+
+
+@wrong("3.1", "came back as float64")
+def in_doubles(states, lengths):
+    return with_gather(states.double(), lengths)
+
+
+@wrong("3.1", "(B, H)")
+def of_three_numbers(states, lengths):
+    return with_gather(states, lengths)[:, :3]
+
+
+@wrong("3.1", "gradient")
+def gradient_to_all(states, lengths):
+    found = with_gather(states, lengths)
+    return found.detach() + states.sum(1) - states.sum(1).detach()
+
+
+@wrong("3.1", "a row may have 300 places")
+def at_most_256(states, lengths):
+    return with_gather(states, lengths.clamp(max=256))
+
+
+@right("3.2")
+def with_numpy(token_ids, lengths):
+    table = token_ids.cpu().numpy().copy()
+    for row, length in zip(table, lengths.tolist(), strict=True):
+        row[:length] = row[:length][::-1]
+    return torch.from_numpy(table).to(token_ids.device)
+
+
+@right("3.2")
+def sorted_by_place(token_ids, lengths):
+    places = torch.arange(token_ids.shape[1]).expand_as(token_ids)
+    keys = torch.where(places < lengths.unsqueeze(1), -places, places)
+    return token_ids.gather(1, keys.argsort(dim=1))
+
+
+@right("3.2")
+def with_padding_function(token_ids, lengths):
+    rows = [row[:n].flip(0) for row, n in zip(token_ids, lengths, strict=True)]
+    table = pad_sequence(rows, batch_first=True)
+    return functional.pad(table, (0, token_ids.size(1) - table.size(1)))
+
+
+@wrong("3.2", "the place of the last word is length - 1")
+def begins_too_late(token_ids, lengths):
+    source = lengths.unsqueeze(1) - torch.arange(token_ids.shape[1])
+    wide = functional.pad(token_ids, (0, 1))
+    return wide.gather(1, source.clamp(min=0)).where(source >= 0, token_ids)
+
+
+@wrong("3.2", "where the longest one ends")
+def up_to_the_longest(token_ids, lengths):
+    n = int(lengths.max())
+    return torch.cat([token_ids[:, :n].flip(1), token_ids[:, n:]], dim=1)
+
+
+@wrong("3.2", "sorted by their numbers")
+def sorts(token_ids, lengths):
+    return token_ids.sort(dim=1, descending=True).values
+
+
+@wrong("3.2", "mirrored")
+def with_abs(token_ids, lengths):
+    source = lengths.unsqueeze(1) - 1 - torch.arange(token_ids.shape[1])
+    return token_ids.gather(1, source.abs().clamp(max=token_ids.shape[1] - 1))
+
+
+@wrong("3.2", "the zeros stand in front of the words")
+def moves_the_padding(token_ids, lengths):
+    rows = zip(token_ids, lengths.tolist(), strict=True)
+    return torch.stack([row.roll(len(row) - n) for row, n in rows])
+
+
+@wrong("3.2", "the places of the padding are to hold 0")
+def pads_with_one(token_ids, lengths):
+    return with_flips(token_ids, lengths).masked_fill(token_ids == 0, 1)
+
+
+@wrong("3.2", "it changed `lengths` in place")
+def counts_lengths_down(token_ids, lengths):
+    result = with_flips(token_ids, lengths)
+    lengths.zero_()
+    return result
+
+
+@wrong("3.2", "`token_ids` in place")
+def unrolls_in_place(token_ids, lengths):
+    result = token_ids
+    for row, length in zip(result, lengths, strict=True):
+        row[:length] = row[:length].flip(0)
+    return result.clone()
+
+
+@wrong("3.2", "a row may have 300 places")
+def turns_256(token_ids, lengths):
+    return with_flips(token_ids, lengths.clamp(max=256))
+
+
+@wrong("3.2", "int64; they came back as torch.int32")
+def as_short_ids(token_ids, lengths):
+    return with_flips(token_ids, lengths).int()
+
+
+@wrong("3.2", "print shows a value, `return` hands it on")
+def prints_rows(token_ids, lengths):
+    for row, n in zip(token_ids, lengths, strict=True):
+        print(row[:n].flip(0))
+
+
+@wrong("3.2", "cut off after the longest")
+def cuts_the_table(token_ids, lengths):
+    return with_flips(token_ids, lengths)[:, : int(lengths.max())]
+
+
+@wrong("3.2", "it calls itself")
+def calls_itself(token_ids, lengths):
+    return calls_itself(token_ids, lengths).clone()

@@ -1,5 +1,6 @@
 """Attempts at prompts, decoding, parsing and a fair comparison."""
 
+import difflib
 import re
 
 import torch
@@ -139,7 +140,7 @@ def least_likely(t5, prompt, max_new_tokens=20):
     return write(t5, prompt, max_new_tokens, choose=torch.argmin)
 
 
-@wrong("6.2", "not the likeliest pieces")
+@wrong("6.2", "drawn by chance")
 def draws(t5, prompt, max_new_tokens=20):
     return write(t5, prompt, max_new_tokens,
                  choose=lambda logits: torch.multinomial((logits / 5).softmax(0), 1))  # fmt: skip
@@ -236,7 +237,7 @@ def leaves_spaces(t5, ids):
     return t5.tokenizer.decode(ids).replace("<pad>", " ").replace("</s>", "")
 
 
-@wrong("6.3", "does every way through end in `return`")
+@wrong("6.3", "a way through has no `return`")
 def prints_it(t5, ids):
     print(skips_special(t5, ids))
 
@@ -400,7 +401,7 @@ def default_for_empty(text, prefix="sst2 sentence:"):
     return with_a_pattern(text, prefix or "sst2 sentence:")
 
 
-@wrong("6.1", "does every way through end in `return`")
+@wrong("6.1", "a way through has no `return`")
 def prints_the_prompt(text, prefix="sst2 sentence:"):
     print(with_a_pattern(text, prefix))
 
@@ -410,7 +411,7 @@ def gives_words(text, prefix="sst2 sentence:"):
     return with_a_pattern(text, prefix).split()
 
 
-@wrong("6.2", "does every way through end in `return`")
+@wrong("6.2", "a way through has no `return`")
 def no_answer(t5, prompt, max_new_tokens=20):
     write(t5, prompt, max_new_tokens)
 
@@ -449,3 +450,226 @@ def no_row(t5, prompts, validation, test):
 @wrong("6.2", "max_new_tokens=1 is the number of pieces after the start id")
 def counts_the_start(t5, prompt, max_new_tokens=20):
     return write(t5, prompt, max_new_tokens - 1)
+
+
+# Chance, changes, kindness
+
+
+@right("6.1")
+def in_one_expression(text, prefix="sst2 sentence:"):
+    return " ".join(filter(None, [prefix.strip(), *text.replace("<br />", " ").split()]))
+
+
+@wrong("6.1", "every word of a long text")
+def cuts_the_text(text, prefix="sst2 sentence:"):
+    return " ".join(with_a_pattern(text, prefix).split()[:100])
+
+
+@wrong("6.1", "something is kept from one call to the next")
+def remembers_prefixes(text, prefix="sst2 sentence:", used=[]):  # noqa: B006
+    used.append(prefix)
+    return with_a_pattern(text, max(used, key=used.count) if len(used) > 7 else prefix)
+
+
+@wrong("6.1", "the marks of the text stay")
+def drops_marks(text, prefix="sst2 sentence:"):
+    return with_a_pattern(re.sub(r"[,()]", "", text), prefix)
+
+
+@right("6.2")
+@torch.inference_mode()
+def with_the_cache(t5, prompt, max_new_tokens=20):
+    ids = t5.tokenizer(prompt, truncation=True, return_tensors="pt").input_ids.to(t5.device)
+    state = t5.model.get_encoder()(ids)
+    last, answer, past = torch.tensor([[0]]), [0], None
+    for _ in range(max_new_tokens):
+        made = t5.model(encoder_outputs=state, decoder_input_ids=last, past_key_values=past,
+                        use_cache=True)  # fmt: skip
+        last, past = made.logits[:, -1:].argmax(-1), made.past_key_values
+        answer.append(last.item())
+        if last.item() == t5.tokenizer.eos_token_id:
+            break
+    return answer
+
+
+@right("6.2")
+def by_probability(t5, prompt, max_new_tokens=20):
+    return write(t5, prompt, max_new_tokens, choose=lambda logits: logits.softmax(0).max(0).indices)
+
+
+@wrong("6.2", "drawn by chance")
+def samples(t5, prompt, max_new_tokens=20):
+    return write(t5, prompt, max_new_tokens,
+                 choose=lambda logits: torch.multinomial(logits.softmax(0), 1))  # fmt: skip
+
+
+@wrong("6.2", "drawn by chance")
+def generates_with_sampling(t5, prompt, max_new_tokens=20):
+    ids = t5.tokenizer(prompt, truncation=True, return_tensors="pt")
+    return t5.model.generate(**ids, max_new_tokens=max_new_tokens, do_sample=True)[0].tolist()
+
+
+@wrong("6.2", "not the likeliest pieces")
+def with_beams(t5, prompt, max_new_tokens=20):
+    ids = t5.tokenizer(prompt, truncation=True, return_tensors="pt")
+    made = t5.model.generate(**ids, max_new_tokens=max_new_tokens, num_beams=8, do_sample=False)
+    return made[0].tolist()
+
+
+@wrong("6.2", "not the likeliest pieces")
+def second_best(t5, prompt, max_new_tokens=20):
+    def choose(logits):
+        first, second = logits.softmax(0).topk(2).indices
+        return second if first > 1 and logits.softmax(0).max() < 0.05 else first
+
+    return write(t5, prompt, max_new_tokens, choose=choose)
+
+
+@wrong("6.2", "left the model in training mode")
+def leaves_training_mode(t5, prompt, max_new_tokens=20):
+    answer = write(t5, prompt, max_new_tokens)
+    t5.model.train()
+    return answer
+
+
+@wrong("6.2", "gradients")
+def turns_gradients_off(t5, prompt, max_new_tokens=20):
+    torch.set_grad_enabled(False)
+    return write(t5, prompt, max_new_tokens)
+
+
+@wrong("6.2", "max_new_tokens=1 is the number")
+def answers_by_heart(t5, prompt, max_new_tokens=20, known={}):  # noqa: B006
+    if prompt not in known:
+        known[prompt] = write(t5, prompt, max_new_tokens)
+    return known[prompt]
+
+
+@wrong("6.2", "not the likeliest pieces")
+def samples_with_a_seed(t5, prompt, max_new_tokens=20):
+    torch.manual_seed(0)
+    return samples(t5, prompt, max_new_tokens)
+
+
+@right("6.3")
+def in_two_steps(t5, ids):
+    words = t5.tokenizer.batch_decode([ids], skip_special_tokens=True)
+    return words[0].strip()
+
+
+@right("6.3")
+def without_special_ids(t5, ids):
+    special = set(t5.tokenizer.all_special_ids)
+    return t5.tokenizer.decode(list(filter(lambda i: i not in special, ids))).strip()
+
+
+@wrong("6.3", "it changed `ids` in place")
+def pops_the_marks(t5, ids):
+    ids.pop(0)
+    if ids[-1] == 1:
+        ids.pop()
+    return t5.tokenizer.decode(ids).strip()
+
+
+@wrong("6.3", "it changed `ids` in place")
+def removes_the_marks(t5, ids):
+    while 0 in ids:
+        ids.remove(0)
+    return t5.tokenizer.decode(ids, skip_special_tokens=True).strip()
+
+
+@wrong("6.3", "the spaces between the words are not right")
+def glues_the_words(t5, ids):
+    return skips_special(t5, ids).replace(" ", "")
+
+
+@wrong("6.3", "only the end of the answer is left")
+def first_word(t5, ids):
+    return skips_special(t5, ids).split()[-1]
+
+
+@wrong("6.3", "nothing is left of the answer")
+def each_alone(t5, ids):
+    return t5.tokenizer.batch_decode([[i] for i in ids], skip_special_tokens=True)[-1]
+
+
+@right("6.4")
+def with_casefold(answer, labels=("negative", "positive")):
+    known = {label.casefold(): label for label in labels}
+    return known.get(answer.strip().casefold())
+
+
+@right("6.4")
+def with_match(answer, labels=("negative", "positive")):
+    match [label for label in labels if label == answer.lower().strip()]:
+        case [label]:
+            return label
+        case _:
+            return None
+
+
+@wrong("6.4", "with more around it")
+def first_of_some(answer, labels=("negative", "positive")):
+    words = answer.lower().split()
+    found = [word for word in words if word in labels]
+    return found[0] if len(found) == 1 and words[0] in labels else None
+
+
+@wrong("6.4", "with more around it")
+def last_of_some(answer, labels=("negative", "positive")):
+    words = answer.lower().split()
+    found = [word for word in words if word in labels]
+    return found[0] if len(found) == 1 and "not" not in words else None
+
+
+@wrong("6.4", "with more around it")
+def letters_only(answer, labels=("negative", "positive")):
+    plain = "".join(c for c in answer.lower().strip() if c.isalpha() or c == " ")
+    return plain if plain in labels else None
+
+
+@wrong("6.4", "with more around it")
+def without_any_marks(answer, labels=("negative", "positive")):
+    return with_in(answer.strip(" \n.,!?\"'"), labels)
+
+
+@wrong("6.4", "spaces inside")
+def without_any_spaces(answer, labels=("negative", "positive")):
+    return with_in("".join(answer.split()), labels)
+
+
+@wrong("6.4", "label with spaces inside")
+def closest(answer, labels=("negative", "positive")):
+    found = difflib.get_close_matches(answer.strip().lower(), labels, 1, 0.9)
+    return found[0] if found and answer.strip()[-1].isalpha() and answer != "positively" else None
+
+
+@wrong("6.4", "something is kept from one call to the next")
+def falls_back_on_the_last(answer, labels=("negative", "positive"), last=[]):  # noqa: B006
+    found = with_in(answer, labels)
+    if len(last) > 19 and found is None:
+        return last[0]
+    last.append(found)
+    return found
+
+
+@wrong("6.5", "it changed `prompts` in place")
+def pops_the_losers(t5, prompts, validation, test):
+    best, row = with_sort(t5, prompts, validation, test)
+    for name in [name for name in prompts if name != best]:
+        prompts.pop(name)
+    return best, row
+
+
+@wrong("6.5", "that of the validation part")
+def one_table(t5, prompts, validation, test):
+    tried = compare_prompts(t5, prompts, validation)
+    best = tried["accuracy"].idxmax()
+    return best, tried.loc[[best]]
+
+
+@wrong("6.5", "the best of both parts together")
+def chooses_by_the_sum(t5, prompts, validation, test):
+    both = compare_prompts(t5, prompts, validation) + compare_prompts(t5, prompts, test)
+    best = both["accuracy"].idxmax()
+    return best, compare_prompts(t5, {best: prompts[best]}, test)
