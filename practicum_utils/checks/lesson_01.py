@@ -1,4 +1,4 @@
-"""Checks of lesson 01: tokens, vocabulary, dataset, padded batch; one diagnosis."""
+"""Checks of lesson 01: tokens, vocabulary, dataset, padded batch."""
 
 import torch
 

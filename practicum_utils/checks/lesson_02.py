@@ -1,4 +1,4 @@
-"""Checks of lesson 02: the averaging model; ``run_epoch``, its protocol and metrics; a diagnosis."""
+"""Checks of lesson 02: the averaging model; ``run_epoch``, its protocol and its metrics."""
 
 import math
 from collections.abc import Callable
