@@ -252,7 +252,7 @@ ids = {token: index for index, token in enumerate(special + words)}
 # Now write the same as a class, for real reviews. A limit on its size keeps the rare words out; that part,
 # `build`, is done.
 
-# %% name="vocabulary" exercise="1.2" minutes=10 catch_up="from practicum_utils.data import Vocabulary"
+# %% exercise="1.2" minutes=10 catch_up="from practicum_utils.data import Vocabulary"
 class Vocabulary:
     """A two-way table between tokens and ids; the commoner the word, the lower its id.
 
@@ -483,7 +483,7 @@ torch.tensor([row + [0] * (T - len(row)) for row in rows])
 # three tensors: `token_ids (B, T)`, `lengths (B,)`, `labels (B,)`. Write the function that makes
 # one out of a list of items:
 
-# %% name="collate" exercise="1.4" minutes=5 catch_up="from practicum_utils.data import collate"
+# %% exercise="1.4" minutes=5 catch_up="from practicum_utils.data import collate"
 def collate(examples):
     """List of (token_ids (T,), label ()) of different T -> Batch(token_ids, lengths, labels).
 

@@ -463,8 +463,7 @@ same = max(accuracies.values()) - min(accuracies.values()) < 0.001
 verdict("2.D1", same, ok="the accuracy does not depend on the batch size", symptom="the accuracy depends on the batch size")
 
 # %% [markdown] fold="And your guess?" only="student"
-# They ought to be equal: the model answers the same reviews each time, and an answer does not depend on the
-# other reviews in its batch (the check of 2.1 has made sure of that). If yours differ, read on.
+# They ought to be equal: it is the same model, and it answers the same reviews each time. If yours differ, read on.
 
 # %% [markdown] diagnose="2.D1" evidence="run_epoch=run_epoch, model=model, test_set=test_set"
 # The model was not trained between the three evaluations, and the reviews were the same. Still the accuracy of
