@@ -13,7 +13,7 @@ from practicum_utils.checks.demands import (
     describe,
     overlook,
 )
-from practicum_utils.checks.exercises import exercise
+from practicum_utils.checks.exercises import diagnosis, exercise
 from practicum_utils.data import Vocabulary, tokenize
 
 # Text, its tokens, and what has gone wrong where something else comes out.
@@ -347,3 +347,40 @@ def _check_columns(batch, targets: dict[int, float]) -> None:
         labels.tolist() == own,
         f"the labels {labels.tolist()} are not those of the rows beside them.",
     )
+
+
+@diagnosis(
+    "1.D1",
+    bug="pad-is-a-word",
+    right="B",
+    causes={
+        "A": (
+            "a mask that reaches into the padding",
+            "zeros only at the ends of the rows, with no word after them",
+        ),
+        "B": (
+            "a word that has the id of the padding",
+            "a word, and not `<pad>`, when the id 0 is decoded",
+        ),
+        "C": (
+            "unknown words that are turned into 0",
+            "the id 0 for a word that nobody wrote",
+        ),
+    },
+)
+def observe_zeros(batch, vocab) -> dict[str, str]:
+    """Where the real tokens of id 0 stand, what 0 is decoded to, and the id of an unknown word."""
+    zeros, inside = _real_zeros(batch)
+    return {
+        "A": f"In your batch {inside:,} of {zeros:,} such zeros have a word after them.",
+        "B": f"Yours decodes the id 0 to {vocab.decode([0])[0]!r}, and `<pad>` has the id "
+        f"{vocab['<pad>']:,}.",
+        "C": f"In yours a word that nobody wrote has the id {vocab['qwxyz']:,}.",
+    }
+
+
+def _real_zeros(batch) -> tuple[int, int]:
+    """How many real tokens have the id 0, and how many of those stand before another id."""
+    zeros = (batch.token_ids == 0) & batch.mask
+    words_from_here = (batch.token_ids != 0).flip(1).cumsum(dim=1).flip(1)
+    return int(zeros.sum()), int((zeros & (words_from_here > 0)).sum())

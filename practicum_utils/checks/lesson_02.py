@@ -1,4 +1,4 @@
-"""Checks of lesson 02: the averaging model, and ``run_epoch``, its protocol and its metrics."""
+"""Checks of lesson 02: the averaging model; ``run_epoch``, its protocol and its metrics."""
 
 import math
 import numbers
@@ -20,9 +20,9 @@ from practicum_utils.checks.demands import (
     overlook,
     same,
 )
-from practicum_utils.checks.exercises import exercise
-from practicum_utils.data import collate
-from practicum_utils.support.environment import pick_device
+from practicum_utils.checks.exercises import diagnosis, exercise
+from practicum_utils.data import collate, make_loader
+from practicum_utils.support.environment import evaluating, pick_device
 
 
 @exercise("2.1", "MeanEmbedding")
@@ -376,3 +376,51 @@ def _name(got: float, wanted: float, seen: str, what: str, mistakes: dict[str, f
         if math.isclose(got, wrong, abs_tol=1e-4):
             raise CheckError(f"the {what} is wrong: {sentence}; {seen}.")
     raise CheckError(f"the {what} is not the mean over all {sum(SIZES)} reviews: {seen}.")
+
+
+@diagnosis(
+    "2.D1",
+    bug="average-of-averages",
+    right="A",
+    causes={
+        "A": (
+            "a mean of means, in which a small batch counts as much as a large one",
+            "with the largest batches an accuracy half-way between that of the large batch and "
+            "that of the one review that is left over",
+        ),
+        "B": (
+            "padding that changes the answers, because larger batches are padded further",
+            "another number of right answers, counted by yourself, in batches of another size",
+        ),
+        "C": (
+            "chance in the evaluation, such as dropout that is still on",
+            "another accuracy when the same batches are evaluated a second time",
+        ),
+    },
+)
+def observe_accuracies(run_epoch, model, test_set) -> dict[str, str]:
+    """Right answers counted batch by batch, and two evaluations of the same batches."""
+    loss_fn, count = nn.BCEWithLogitsLoss(), len(test_set)
+    small, large = (make_loader(test_set, batch_size=size) for size in (64, count - 1))
+    shares = [right / of for right, of in _right_answers(model, large)]
+    said = run_epoch(model, large, loss_fn).accuracy
+    totals = [sum(right for right, _ in _right_answers(model, one)) for one in (small, large)]
+    twice = [run_epoch(model, small, loss_fn).accuracy for _ in range(2)]
+    return {
+        "A": f"Your model has {shares[0]:.4f} in the large batch and {shares[-1]:.4f} on the one "
+        f"review; half-way is {sum(shares) / len(shares):.4f}, and your run_epoch says {said:.4f}.",
+        "B": f"Yours answers {totals[0]:,} of {count:,} right in batches of 64, and "
+        f"{totals[1]:,} in batches of {count - 1:,}.",
+        "C": f"Batches of 64 gave {twice[0]:.4f} in yours, and {twice[1]:.4f} the second time.",
+    }
+
+
+def _right_answers(model: nn.Module, loader: DataLoader) -> list[tuple[int, int]]:
+    """For each batch, how many answers are right, of how many."""
+    device, found = next(model.parameters()).device, []
+    with evaluating(model), torch.no_grad():
+        for batch in loader:
+            token_ids, lengths, labels = (part.to(device) for part in batch)
+            right = (model(token_ids, lengths) > 0) == labels.bool()
+            found.append((int(right.sum()), len(labels)))
+    return found

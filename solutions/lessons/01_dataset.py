@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Lesson 01: From reviews to batches
 #
-# A network reads numbers. A review is text. In this lesson we build the road between the two:
-# tokens, a vocabulary, a dataset, a padded batch.
+# A network reads numbers, and a review is text. In this lesson we build the road from one to the other:
+# tokens, a vocabulary, a dataset, and padded batches. On the way one thing will go wrong, in silence, and
+# you will find out what.
 #
 # **You will be able to**
 # - say what sentiment classification is, and what a fair first guess scores;
@@ -10,7 +11,9 @@
 # - write a PyTorch `Dataset` (`__init__`, `__len__`, `__getitem__`) and a function that pads a batch;
 # - measure how much of a batch is padding, and make it less.
 #
-# **Time:** 50 minutes of class, 29 of them in four exercises. Nothing here needs a GPU.
+# **Time:** 50 minutes of class, 27 of them in four exercises. Nothing here needs a GPU. **Needs:** Python, and
+# the basics of PyTorch as in lesson 00: what a tensor is, its shape, and how to index it. Networks and
+# gradients are not needed yet; lesson 02 introduces them.
 #
 # | letter | size of |
 # |---|---|
@@ -19,8 +22,8 @@
 
 # %% [markdown] only="presenter" minutes=2
 # - **Before the class:** run the first cells once on the machine of the room. They need no network.
-# - **Say:** save a copy first, or your work is lost. Our solutions are wrong on purpose: read them for
-#   company, not for the answer.
+# - **Say:** save a copy first, or your work is lost. Some of the solutions in your notebook are wrong on
+#   purpose: try first, and when a line says `symptom: ...`, stop and find out why.
 # - **Run:** the setup cell. Everything that follows assumes it.
 
 # %% setup=true
@@ -31,6 +34,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from practicum_utils.checks import check, verdict
 from practicum_utils.data import Batch, load_reviews, make_loader, padding_share
 from practicum_utils.training import full_or_fast, pick_device, set_seed
 
@@ -40,9 +44,13 @@ device = pick_device()
 # %% [markdown]
 # ## The task
 #
-# Sentiment classification: read a text, decide whether its author was pleased. "That was really
-# cool!" is positive, "I hated that!" is negative. Our texts are movie reviews from IMDB, collected
-# by Maas and others in 2011. We load them:
+# Sentiment classification means: read a text, and decide whether its author was pleased. "That was really
+# cool!" is positive, "I hated that!" is negative. Shops sort their customers' comments this way, and the
+# people who look after a forum find the angry posts first. Our texts are movie reviews from IMDB, collected
+# by [Maas and others in 2011](https://aclanthology.org/P11-1015/).
+#
+# We load them. `full_or_fast(a, b)` is `a` for you; `b` is for our own tests, which run every lesson on less
+# data.
 
 # %% [markdown] only="presenter" minutes=3
 # - **Run** the cells, **read** two of the reviews aloud.
@@ -53,7 +61,7 @@ device = pick_device()
 reviews = load_reviews(max_train=full_or_fast(None, 2_000), max_test=full_or_fast(None, 500))
 
 # %% [markdown]
-# The model learns from `train`. It never sees `test` before it is scored on it. Here are the first
+# The model learns from `train`. It does not see `test` before it is scored on it. Here are the first
 # three training reviews:
 
 # %%
@@ -61,32 +69,64 @@ for row in reviews["train"].select(range(3)):
     print(f"label {row['label']}: {row['text'][:300]}...\n")
 
 # %% [markdown]
-# Read them aloud. Two things to notice: the text still carries some of the web page it came from
+# Read them aloud, and notice two things. The text still carries some of the web page that it came from
 # (`<br />`), and the label is a 1 or a 2. In this raw data **1 means negative and 2 means positive**.
 # How many of each are there?
+
+# %% [markdown] guess="always-positive"
+# **Guess before you run:** a program that does not read, and always answers "positive", which share of the
+# test reviews does it get right?
 
 # %%
 for name, split in reviews.items():
     print(name, Counter(split["label"]))
 
+# %% [markdown] fold="And your guess?" only="student"
+# One half. Whoever collected these reviews took as many of one kind as of the other on purpose, so that such a
+# program gets no credit.
+
 # %% [markdown]
-# Half and half, in both splits. So a program that always answers "positive" is right half of the
-# time. That is the **majority class baseline**, 0.50, and the first number to beat.
+# Both splits have as many of one kind as of the other. So a program that always answers "positive" is right
+# in half of the cases. That is the **majority class baseline**, 0.50, and the first number to beat.
 
 # %% [markdown]
 # ## Tokens
 #
-# The network needs units to count. We use words, in lower case, with their contractions ("don't"
-# stays whole), and we keep `!` and `?`, because people who shout or doubt mean something by it.
+# The network needs units to count. We use words in lower case, and we leave contractions whole: "don't" is
+# one token. We drop commas and full stops, but keep `!` and `?`, because people who shout or doubt mean
+# something by it.
+#
+# To find these units in a text we use a *regular expression*, a pattern that Python looks for. You do not have
+# to write one; here it is, in a function that you can use. Read the pattern in three parts:
+#
+# - `[^\W_]+` is a run of letters and digits, at least one;
+# - `(?:'[^\W_]+)*` allows an apostrophe with more letters behind it, as in "don't";
+# - `|[!?]` means: or else one of these two marks.
+#
+# `re.findall` collects everything that fits, from left to right, and skips the rest.
 
-# %% [markdown] only="presenter" minutes=7
-# - **Type** `lower` and `replace` first, run it on the sentence, and only then the pattern, piece by
-#   piece: letters and digits, then the apostrophe, then `|[!?]`.
+# %% [markdown] only="presenter" minutes=6
+# - **Run** the two examples, and let the class say what was skipped. Do not teach regular expressions here.
+# - **Type** `lower` and `replace` first, run it on the sentence, and collect last.
 # - **Often:** `text.split()`. It leaves "it!" and "it" as two words. Removing `<br />` instead of putting
 #   a space there glues two words together.
 # - **Ask:** why keep the `!`? *It says something about the mood; a comma hardly does.*
 
-# %% exercise="1.1" minutes=6 catch_up="from practicum_utils.data import tokenize"
+# %% name="find-words"
+def find_words(text):
+    """The words of a text, and each ! and ?, from left to right: str -> list of str."""
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)*|[!?]", text)
+
+
+print(find_words("We don't know!"))
+print(find_words("8 of 10, I (almost) cried."))
+
+# %% [markdown]
+# The apostrophe stayed in its word, the comma and the brackets are gone. Two things are still missing: the
+# capital letters should be small ones, and a `<br />` would leave its two letters behind. Write the function
+# that takes care of both, and then collects the words.
+
+# %% exercise="1.1" minutes=4 catch_up="from practicum_utils.data import tokenize"
 def tokenize(text):
     """Split a review into lower-case tokens.
 
@@ -94,15 +134,26 @@ def tokenize(text):
     """
     ### BEGIN SOLUTION
     text = text.lower().replace("<br />", " ")
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*|[!?]", text)
+    return find_words(text)
     ### END SOLUTION
 
 # %% [markdown] only="student"
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1: three steps</summary>
 #
-# Three steps: make it lower case, put a space where `<br />` was, then let `re.findall` collect
-# every run of letters and digits (`[^\W_]+`), with `'` and more letters allowed after it, or one
-# of `[!?]`.
+# Make the text lower case, put something else where `<br />` was, and collect the words. A text has methods
+# for the first two.
+# </details>
+#
+# <details><summary>Hint 2: what goes in, and what comes out</summary>
+#
+# The first two steps make a text from a text: `"It!<br />Why?"` becomes `"it! why?"`. If you put nothing
+# where `<br />` was, then what happens to "good<br />film"? The last step makes a list from the text.
+# </details>
+#
+# <details><summary>Hint 3: nearly the code</summary>
+#
+# `text.lower()` gives the text in lower case, and `text.replace(old, new)` puts `new` wherever `old` stands.
+# Neither changes `text` itself, so keep what they return. `find_words` does the rest.
 # </details>
 
 # %% [markdown] only="student, walkthrough"
@@ -110,8 +161,6 @@ def tokenize(text):
 # with `ok`, or says in a sentence what it saw and what it had expected:
 
 # %% check="1.1" verdict=true
-from practicum_utils.checks import check
-
 check("1.1", tokenize)
 
 # %% [markdown]
@@ -130,13 +179,17 @@ token_lists = [tokenize(text) for text in reviews["train"]["text"]]
 # %% [markdown]
 # ## How long is a review?
 #
-# Length decides what training costs, so we look before we choose:
+# The longer the reviews, the more a training step costs. So we look at their lengths before we choose where
+# to cut them.
 
 # %% [markdown] only="presenter" minutes=2
 # - **Ask before the picture:** how long is a review, do you think? *Median 176 tokens, mean 235, the
 #   longest 1,841.*
 # - **Say:** cutting at 256 costs something in 29 of 100 reviews. It buys a table of 256 columns instead
 #   of 1,841.
+
+# %% [markdown] guess="length"
+# **Guess before you run:** how many tokens does a typical review have, and how many the longest?
 
 # %%
 lengths = torch.tensor([len(tokens) for tokens in token_lists])
@@ -151,8 +204,13 @@ print(f"median {lengths.median()}, mean {lengths.float().mean():.0f}, longest {l
 print(f"longer than 256 tokens: {(lengths > 256).float().mean():.0%}")
 
 # %% [markdown]
-# Most reviews are around 175 tokens long, but the tail is long: the mean lies well above the median.
-# If we cut every review to 256 tokens, three in ten of them lose something.
+# Most reviews have around 175 tokens, but a few are very long, so the mean lies well above the median.
+# If we cut every review to 256 tokens, three in ten of them lose something. In return a batch is at most 256
+# columns wide, instead of up to 1,841.
+
+# %% [markdown] fold="And your guess?" only="student"
+# A typical review has 176 tokens (half of the reviews are shorter, half are longer), the longest 1,841: ten times
+# as many.
 
 # %% [markdown]
 # ## A vocabulary by hand
@@ -166,7 +224,7 @@ print(f"longer than 256 tokens: {(lengths > 256).float().mean():.0%}")
 #   and "token to id" as you go.
 # - **Say nothing** about the order in the list. The class copies what you type, and that is the point.
 # - **Look** at `vocab["the"]` with everyone: 0 as planted, 4 when it is right. Somebody may ask. Answer:
-#   keep that question.
+#   keep that question. (The check says `ok so far` to the planted line, until its symptom has been mended.)
 # - **Often:** `self.ids[token]` without a default, so the first unknown word raises KeyError.
 
 # %%
@@ -181,7 +239,7 @@ counts.most_common()
 # |---|---|---|
 # | 0 | `<pad>` | filling up short reviews in a batch |
 # | 1 | `<unk>` | a word that we do not know |
-# | 2, 3 | `<bos>`, `<eos>` | beginning and end; later lessons need them |
+# | 2, 3 | `<bos>`, `<eos>` | beginning and end of a text. Models that *write* text need them; ours only read, so for now they just keep their places |
 
 # %%
 special = ["<pad>", "<unk>", "<bos>", "<eos>"]
@@ -190,10 +248,11 @@ ids = {token: index for index, token in enumerate(special + words)}
 [ids.get(token, ids["<unk>"]) for token in tokenize("A good flute!")]
 
 # %% [markdown]
-# "A", "good" and "!" have ids of their own. "Flute" was not in the three reviews, so it becomes 1.
-# Now the same as a class, for real reviews. A limit on its size keeps the rare words out.
+# "A", "good" and "!" have ids of their own. "Flute" does not occur in the three reviews, so it becomes 1.
+# Now write the same as a class, for real reviews. A limit on its size keeps the rare words out; that part,
+# `build`, is done.
 
-# %% name="vocabulary" exercise="1.2" minutes=10 catch_up="from practicum_utils.data import Vocabulary"
+# %% exercise="1.2" minutes=10 catch_up="from practicum_utils.data import Vocabulary"
 class Vocabulary:
     """A two-way table between tokens and ids; the commoner the word, the lower its id.
 
@@ -216,7 +275,10 @@ class Vocabulary:
         return cls(ranked[: max_size - 4])
 
     def __len__(self):
+        """How many tokens there are, the four special ones included."""
+        ### BEGIN SOLUTION
         return len(self.tokens)
+        ### END SOLUTION
 
     def __getitem__(self, token):
         """str -> int"""
@@ -237,30 +299,49 @@ class Vocabulary:
         ### END SOLUTION
 
 # %% [markdown] only="student"
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1: two tables</summary>
 #
-# `__init__` needs two things: the list of all tokens (id to token), and a dictionary made from it
-# (token to id). The other three methods are one line each.
+# `decode` goes from an id to its token, and a list does that: the token stands at the place that its id
+# names. `encode` goes from a token to its id, and a dictionary does that. Make both in `__init__`.
 # </details>
+#
+# <details><summary>Hint 2: what goes in, and what comes out</summary>
+#
+# The list holds all the tokens, the words and the special ones, and `len(vocab)` is its length. `vocab["good"]`
+# is one int. `vocab.encode(["good", "flute"])` is a list of as many ints, `vocab.decode` of it is a list of as
+# many texts. A word that is not in the dictionary gets the id of `<unk>`.
+# </details>
+#
+# <details><summary>Hint 3: nearly the code</summary>
+#
+# With the list in `self.tokens`, the dictionary is
+# `{token: index for index, token in enumerate(self.tokens)}`. A dictionary's `get(key, default)` returns
+# `default` for a key that it does not have. `encode` looks up `self[token]` for each token, and `decode`
+# takes `self.tokens[index]` for each index.
+# </details>
+
+# %% check="1.2" only="student" verdict=true
+check("1.2", Vocabulary)
 
 # %% [markdown]
 # We build it from the **training** reviews only. A word that occurs in the test reviews alone must
 # stay unknown, as it would be in real use.
 
 # %% name="build-vocabulary"
-vocab = Vocabulary.build(token_lists, max_size=full_or_fast(20_000, 5_000))
+max_size = full_or_fast(20_000, 5_000)
+vocab = Vocabulary.build(token_lists, max_size)
 len(vocab)
 
 # %% [markdown]
-# How far down the list is "the", and how far is "flute"?
+# Which ids have a very common word, a common one, a rare one, and one that nobody wrote?
 
 # %% name="look-up" tell=true
 for word in ("the", "good", "flute", "practicum"):
     print(f"{word:<10} {vocab[word]:>6}")
 
 # %% [markdown]
-# A small id for the commonest word, a large one for a rare word, and the id of `<unk>` for a word
-# that nobody wrote. Encode the beginning of a review, and decode it again:
+# The commonest word has a small id and a rare word a large one. Nobody wrote "practicum", so it has the id of
+# `<unk>`. Now encode the beginning of a review, and decode it again:
 
 # %% name="round-trip"
 encoded = vocab.encode(token_lists[0][:12])
@@ -277,16 +358,21 @@ print(" ".join(vocab.decode(encoded)))
 # - **Run** both cells. **Ask:** was the author pleased? *With 500 words, 31 % of the tokens are holes.*
 # - **Say:** rare words carry the opinion.
 
+# %% [markdown] guess="holes"
+# **Guess before you run:** we keep only the 496 commonest words. Which share of the tokens in the test reviews
+# do we then not know?
+
 # %%
 test_tokens = [token for text in reviews["test"]["text"] for token in tokenize(text)]
 for size in (500, 2_000, 5_000, 20_000):
-    known = set(Vocabulary.build(token_lists, size).tokens)
-    share = sum(token not in known for token in test_tokens) / len(test_tokens)
+    smaller = Vocabulary.build(token_lists, size)
+    unknown = smaller["<unk>"]
+    share = sum(smaller[token] == unknown for token in test_tokens) / len(test_tokens)
     print(f"{size:>6} entries: {share:.1%} of the test tokens are unknown")
 
 # %% [markdown]
-# Five hundred words leave a hole in almost every third place, twenty thousand in about 3 of 100. What
-# do the holes look like to the model? Here is the beginning of a review with a small vocabulary:
+# Five hundred entries (the four special ones included) leave a hole in almost every third place, twenty thousand in about 3 of 100. What
+# do the holes look like to the model? Here is the beginning of a review with the small vocabulary:
 
 # %%
 small = Vocabulary.build(token_lists, 500)
@@ -294,21 +380,26 @@ small = Vocabulary.build(token_lists, 500)
 
 # %% [markdown]
 # Could you still tell whether the author liked it? The words that carry an opinion are often the
-# rarer ones, so they fall into the holes first.
+# rarer ones, so they are the first to become holes.
+
+# %% [markdown] fold="And your guess?" only="student"
+# 31 %. Or the other way round: 496 different words make up more than two thirds of all that people write about
+# films, because words like *the*, *a* and *and* come again and again.
 
 # %% [markdown]
 # ## A dataset
 #
 # PyTorch asks three questions of a dataset: how is it made (`__init__`), how long is it
-# (`__len__`), and what is item number `index` (`__getitem__`). Answer them.
+# (`__len__`), and what is item number `index` (`__getitem__`)? You answer them by writing these three methods.
 #
-# Later, the loss function will want the label as a **float, 0 for negative and 1 for positive**.
+# The loss function of the next lesson will want the label as a **float, 0 for negative and 1 for positive**.
 
 # %% [markdown] only="presenter" minutes=9
 # - **Type** `__init__` slowly: the slow work happens here, once. The other two are one line each.
-# - **Ask:** what does the loss want the label to be? *0.0 or 1.0, so subtract 1.*
+# - **Ask:** what does the loss want the label to be? *0.0 or 1.0.* Then type the line of the labels as the
+#   solution has it, without a word: it is met in lesson 03. The check says `ok so far` to it, and `ok` to
+#   whoever wrote it right.
 # - **Often:** `tokenize` in `__getitem__`. It works, and every epoch pays for it again.
-# - The check of 1.3 would tell on a wrong label at once, so type it right. The solution does not.
 
 # %% name="review-dataset" exercise="1.3" minutes=8 catch_up="from practicum_utils.data import ReviewDataset"
 class ReviewDataset(Dataset):
@@ -336,12 +427,30 @@ class ReviewDataset(Dataset):
         ### END SOLUTION
 
 # %% [markdown] only="student"
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1: when to do the work</summary>
 #
-# `reviews[:]` is a dictionary of two lists, `"text"` and `"label"`. Do the slow work (tokenize,
-# encode) once, in `__init__`. The raw labels are 1 and 2; think of what the loss will want.
-# `tokens[-256:]` is the last 256 tokens.
+# Every epoch asks for every item again. So tokenize and encode all the reviews once, in `__init__`, and keep
+# the result. `reviews[:]` is a dictionary of two lists, `"text"` and `"label"`.
 # </details>
+#
+# <details><summary>Hint 2: the shapes</summary>
+#
+# Keep one list of lists of ids, and one list of labels, as long as there are reviews. An item is a pair of
+# tensors: ids `(T,)`, where every review has its own `T`, and a label `()`, a single number with no dimension.
+# </details>
+#
+# <details><summary>Hint 3: nearly the code</summary>
+#
+# The ids of one review are `vocab.encode(...)` of the last `max_length` of its tokens, and `tokens[-256:]` is
+# the last 256, or all if there are fewer. `torch.tensor` of a list of int is int64, and of one float it is
+# a float32 of shape `()`.
+# </details>
+
+# %% check="1.3" only="student" verdict=true
+check("1.3", ReviewDataset)
+
+# %% [markdown]
+# All the training reviews as numbers, which again takes a few seconds. The first one begins like this:
 
 # %% name="make-dataset"
 train_set = ReviewDataset(reviews["train"], vocab)
@@ -349,22 +458,19 @@ token_ids, label = train_set[0]
 print(len(train_set), "reviews; the first one has", len(token_ids), "tokens")
 print(token_ids[:12])
 
-# %% check="1.3" only="student" verdict=true
-check("1.3", ReviewDataset)
-
 # %% [markdown]
 # ## A batch: padding
 #
 # The network reads `B` reviews at once, as one table of `B` rows and `T` columns. But the reviews
 # differ in length. So we fill the short rows up with 0, the id of `<pad>`. By hand, for three rows:
 
-# %% [markdown] only="presenter" minutes=9
+# %% [markdown] only="presenter" minutes=10
 # - **Draw** the rectangle on the board: rows of different length, and what fills them.
 # - **Type** `zip(*examples)`, print what it gives, then the rest.
-# - **Then** the symptom, in about three minutes. Let pairs search before you say anything.
+# - **Then** the symptom, in about four minutes. Let pairs search and choose a cause before you say anything.
 # - **Ask:** which word has the id 0? *`vocab.decode([0])` says "the"; 698 of the 12,588 real tokens of
 #   our batch.*
-# - **Often:** "the mask is wrong". Then `lengths` would be wrong too; print both.
+# - **Often:** "the mask is wrong". Then the zeros would stand at the ends of the rows; look where they stand.
 # - **Say:** nothing crashed, and nothing ever would have.
 
 # %%
@@ -373,11 +479,11 @@ T = max(len(row) for row in rows)
 torch.tensor([row + [0] * (T - len(row)) for row in rows])
 
 # %% [markdown]
-# The padding is no text. Every model from now on must be told where it begins. So a batch carries
+# The padding is not text, and every model from now on must be told where it begins. So a batch carries
 # three tensors: `token_ids (B, T)`, `lengths (B,)`, `labels (B,)`. Write the function that makes
 # one out of a list of items:
 
-# %% name="collate" exercise="1.4" minutes=5 catch_up="from practicum_utils.data import collate"
+# %% exercise="1.4" minutes=5 catch_up="from practicum_utils.data import collate"
 def collate(examples):
     """List of (token_ids (T,), label ()) of different T -> Batch(token_ids, lengths, labels).
 
@@ -391,17 +497,32 @@ def collate(examples):
     ### END SOLUTION
 
 # %% [markdown] only="student"
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1: take it apart first</summary>
 #
-# `zip(*examples)` splits the pairs into rows and labels. `torch.nn.utils.rnn.pad_sequence(rows,
-# batch_first=True)` does the filling, `torch.stack` makes one tensor of many small ones.
+# `examples` is a list of pairs. `zip(*examples)` turns it around: first all the rows of ids, then all the
+# labels. When is the length of a row still known: before it is padded, or after?
+# </details>
+#
+# <details><summary>Hint 2: the shapes</summary>
+#
+# `B` rows `(T,)` of different `T` become one table `(B, T)`, where `T` is now the longest of them. `B` labels
+# `()` become `(B,)`, and so do the lengths.
+# </details>
+#
+# <details><summary>Hint 3: nearly the code</summary>
+#
+# `torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)` fills the rows up with 0, `torch.stack(labels)` makes
+# one tensor of many small ones, and `torch.tensor` makes one of a list of lengths. Return
+# `Batch(token_ids, lengths, labels)`.
 # </details>
 
 # %% check="1.4" verdict=true
 check("1.4", collate)
 
 # %% [markdown]
-# The `DataLoader` draws items in random order and gives them to `collate`, 64 at a time:
+# A `DataLoader` does the rest of the work: it draws the items in a random order, 64 at a time, and gives them to
+# `collate`. (On request, with `num_workers=2` for example, it prepares the next batches in processes of their
+# own while the model computes. Our reviews are in memory already, so we can do without.)
 
 # %% name="make-batch"
 loader = DataLoader(train_set, batch_size=64, shuffle=True, collate_fn=collate)
@@ -410,13 +531,27 @@ B, T = batch.token_ids.shape
 print(f"B = {B} reviews, T = {T} tokens, labels {tuple(batch.labels.shape)}")
 
 # %% [markdown]
-# A batch also knows its `mask`, which is `True` on every real token. Does the mask agree with the
-# token ids? A real token must never have the id of the padding:
+# A batch also knows its `mask`, which is made from the lengths and is `True` on every real token. Do the mask
+# and the token ids agree? A real token must never have the id of the padding, 0. We build everything once
+# more, from the vocabulary to the batch, and look:
 
-# %% symptom="pad-is-a-word"
-real_ids = batch.token_ids[batch.mask]
-mistaken = (real_ids == 0).any()
-print("symptom: real words look like padding" if mistaken else "ok: no real word looks like padding")
+# %% name="real-words" symptom="pad-is-a-word"
+set_seed(0)
+vocab = Vocabulary.build(token_lists, max_size)
+train_set = ReviewDataset(reviews["train"], vocab)
+loader = DataLoader(train_set, batch_size=64, shuffle=True, collate_fn=collate)
+batch = next(iter(loader))
+no_zeros = (batch.token_ids[batch.mask] != 0).all()
+verdict("1.D1", no_zeros, ok="no real word looks like padding", symptom="real words look like padding")
+
+# %% [markdown] diagnose="1.D1" evidence="batch=batch, vocab=vocab"
+# Some of the tokens that the mask calls real have the id 0, and 0 is the id that we fill rows up with. Nothing
+# crashed, and nothing would have: a model that skips the padding would skip these words too, and its scores
+# would only be a little worse. So it is worth a minute to find out where these zeros come from.
+#
+# - **What to look at:** Where do the zeros stand? `((batch.token_ids == 0) & batch.mask)` is `True` on them; print some rows of it. And which token is that? Print `vocab.decode([0])`, and `vocab["<pad>"]`.
+# - **What it should be:** The id 0 should decode to `<pad>`, and `vocab["<pad>"]` should be 0. The table in "A vocabulary by hand" says which four ids are taken before the first word.
+# - **Where it is:** In `Vocabulary.__init__`: the order in which the list of all the tokens is put together.
 
 # %% [markdown] only="walkthrough"
 # ### Diagnosis
@@ -424,31 +559,40 @@ print("symptom: real words look like padding" if mistaken else "ok: no real word
 # Some real tokens have the id 0. How many are they, and which word is it?
 
 # %% only="walkthrough"
+real_ids = batch.token_ids[batch.mask]
 print(f"{(real_ids == 0).sum()} of {len(real_ids)} real tokens have the id 0")
 print("id 0 is the token:", vocab.decode([0]))
 print("<pad> has the id: ", vocab["<pad>"])
 
 # %% [markdown] only="walkthrough"
-# Id 0 is "the", the commonest word of all. Any model that skips the padding would skip "the" as
-# well, and any model that reads "the" would read it again and again at the end of a short review.
-# Nothing crashed, and nothing would have: the scores would only have been a little worse, for ever.
+# The id 0 belongs to "the", the commonest word of all. A model that skips the padding would skip "the" as
+# well, and a model that reads "the" would read it again and again at the end of a short review.
+# Nothing crashed, and nothing would have: the scores would only have been a little worse.
 
-# %% [markdown] fix="pad-is-a-word" rerun="build-vocabulary, look-up, make-dataset, make-batch"
+# %% [markdown] fix="pad-is-a-word" rerun="build-vocabulary, look-up"
 # ### The rule
 #
-# The special tokens belong at the front of the list. We change one line and run again:
+# The special tokens belong at the front of the list. We change one line, and run again what depends on it:
 
-# %% check="1.2" verdict=true
+# %% name="check-mended" only="walkthrough" verdict=true
 check("1.2", Vocabulary)
+
+# %% [markdown] fold="What we met today" only="student, walkthrough"
+# | what we saw | this time | in general |
+# |---|---|---|
+# | real words look like padding | the ids of the words began at 0, so the commonest word got the id of `<pad>` | reserve the special ids first, and check that no word has one of them |
 
 # %% [markdown]
 # ## Less padding
 #
-# How much of an epoch is padding?
+# Every place of the table costs time, a padded one as much as a real one. How much of an epoch is padding?
 
 # %% [markdown] only="presenter" minutes=2
 # - **Ask first:** how much is padding? *30 % in random batches, 1 % in bucketed ones.*
-# - **Say:** same reviews, same learning, less work.
+# - **Say:** the same reviews, and nearly a third less work.
+
+# %% [markdown] guess="padding"
+# **Guess before you run:** which share of the places in our batches is padding?
 
 # %% tell=true
 print(f"random batches:   {padding_share(loader):.0%} of the table is padding")
@@ -456,17 +600,20 @@ bucketed = make_loader(train_set, batch_size=64, shuffle=True)
 print(f"bucketed batches: {padding_share(bucketed):.0%} of the table is padding")
 
 # %% [markdown]
-# `make_loader` puts reviews of similar length into one batch (in **buckets**), and still shuffles
-# the reviews within each region and the batches among themselves. The work per epoch shrinks by as
-# much as the padding does, and what the model learns stays the same. From the next lesson on we
-# use it.
+# About 30 % of the places in random batches are padding, and about 1 % in bucketed ones.
+#
+# `make_loader` is a loader from our package. It puts reviews of similar length into one batch (into
+# **buckets**): it shuffles all the reviews, sorts them by length inside pieces of 50 batches, and then
+# shuffles the batches. An epoch still has every review once, and the work shrinks by as much as the padding
+# does. The price: a review now shares its batch with others of its length, no longer with any others. We use
+# `make_loader` from the next lesson on.
 
 # %% [markdown]
 # ## Takeaways
 #
-# 1. Fix what a number means before you use it: 0 is padding, 1 is unknown, words come after.
-# 2. Fit the vocabulary on the training text only.
-# 3. A batch is a rectangle; real text is not. Carry the lengths with it, always.
+# 1. Decide what a number means before you use it: 0 is padding, 1 is unknown, and words come after.
+# 2. Build the vocabulary from the training text only.
+# 3. A batch is a rectangle, and real text is not. Carry the lengths along with it, always.
 #
 # ## Questions
 #
@@ -474,8 +621,8 @@ print(f"bucketed batches: {padding_share(bucketed):.0%} of the table is padding"
 # 2. A colleague builds the vocabulary from all 25,000 reviews. What is wrong with that, if the model
 #    never sees the test *labels*?
 # 3. With `max_length=256` we keep the *last* 256 tokens. When would the first ones be better?
-# 4. Why is it harmless to shuffle batches of similar lengths, but not to train on all short reviews
-#    first and all long ones last?
+# 4. Why does `make_loader` shuffle the batches, instead of training on all the short reviews first and on
+#    all the long ones last?
 #
 # **One thing to change:** set `max_size` to 500, run everything below it again, and read five
 # encoded reviews aloud.
@@ -487,5 +634,6 @@ print(f"bucketed batches: {padding_share(bucketed):.0%} of the table is padding"
 #
 # 1. A comma rarely changes an opinion. Both kept: longer reviews, a little more to see.
 # 2. The ids and the unknown words then depend on the test texts; the score is no longer an honest one.
-# 3. When the verdict comes first, as in a newspaper.
-# 4. Batches still come in random order. Short ones first, long ones last is an order the model can feel.
+# 3. When the judgement comes first, as in a newspaper.
+# 4. Otherwise the model would end its epoch on long reviews only, and forget some of what the short ones
+#    taught it.
