@@ -171,7 +171,8 @@ def _observed(found: Diagnosis, evidence: dict) -> dict[str, str]:
     if any(name not in evidence for name in wanted):
         return {}
     try:
-        return found.examine(**{name: evidence[name] for name in wanted})
+        with undisturbed():
+            return found.examine(**{name: evidence[name] for name in wanted})
     except Exception:  # what was given is something else by now; the cause can be told without it
         return {}
 

@@ -311,7 +311,7 @@ def observe_loss(losses, loader) -> dict[str, str]:
 def observe_learning(losses, run_epoch, model, loader) -> dict[str, str]:
     """How far steps move the weights, three gradients of one batch, sixteen reviews by heart."""
     batch = next(iter(loader))
-    times = ", ".join(f"{size:.2f}" for size in _three_gradients(run_epoch, model, batch))
+    times = ", ".join(f"{size:.2f}" for size in probing.three_gradients(run_epoch, model, batch))
     moved = _moved_in_an_epoch(run_epoch, copy.deepcopy(model), [batch] * 10)
     first, last = _by_heart(copy.deepcopy(model), batch)
     return {
@@ -320,16 +320,6 @@ def observe_learning(losses, run_epoch, model, loader) -> dict[str, str]:
         "C": f"On 16 reviews and with a plain loop, your model's loss went from {first:.2f} to "
         f"{last:.2f} in 60 steps.",
     }
-
-
-def _three_gradients(run_epoch, model, batch) -> list[float]:
-    """The size of the gradient each time the same batch has been seen, beside the first one."""
-    still = torch.optim.SGD(model.parameters(), lr=0.0)
-    sizes = []
-    for _ in range(3):
-        run_epoch(model, [batch], torch.nn.BCEWithLogitsLoss(), still)
-        sizes.append(torch.cat([part.grad.flatten() for part in model.parameters()]).norm().item())
-    return [size / sizes[0] for size in sizes]
 
 
 def _moved_in_an_epoch(run_epoch, model, batches) -> float:

@@ -16,8 +16,8 @@ from practicum_utils.checks.demands import (
     describe,
     same,
 )
-from practicum_utils.checks.exercises import exercise
-from practicum_utils.support.environment import pick_device
+from practicum_utils.checks.exercises import diagnosis, exercise
+from practicum_utils.support.environment import evaluating, pick_device
 
 
 @exercise("4.1", "masked_softmax")
@@ -192,3 +192,45 @@ def _check_tanh(cls) -> None:
         spread < 500,
         "the score grows without bound with W: the tanh between the two layers is missing.",
     )
+
+
+@diagnosis(
+    "4.D1",
+    bug="double-sigmoid",
+    right="C",
+    causes={
+        "A": (
+            "a learning rate that is far too low",
+            "layers whose weights have hardly moved in three epochs",
+        ),
+        "B": (
+            "gradients of earlier batches that are still there",
+            "a gradient of the same batch that grows when `run_epoch` sees it three times",
+        ),
+        "C": (
+            "an answer that is not what the loss function expects",
+            "outputs of the model that all lie between 0 and 1, where a logit may be any number",
+        ),
+    },
+)
+def observe_answers(model, untrained, run_epoch, loader) -> dict[str, str]:
+    """The trained model's outputs, three gradients of one batch, and how far training moved it."""
+    batch = next(iter(loader))
+    token_ids, lengths, _ = (part.to(pick_device()) for part in batch)
+    with evaluating(model), torch.no_grad():
+        outputs = model(token_ids, lengths)
+    started, ended = _weights_of_layers(untrained), _weights_of_layers(model)
+    moved, size = (ended - started).abs().mean().item(), started.abs().mean().item()
+    times = ", ".join(f"{one:.2f}" for one in probing.three_gradients(run_epoch, untrained, batch))
+    return {
+        "A": f"Yours moved by {moved:.3f} on average, and their own size was {size:.3f} at first.",
+        "B": f"Your run_epoch left gradients of {times} times the first.",
+        "C": f"Yours lie between {outputs.min():.2g} and {outputs.max():.2g}.",
+    }
+
+
+def _weights_of_layers(model) -> torch.Tensor:
+    """All weights in one row, but for the tables of words: most words are met only rarely."""
+    layers = [part for part in model.modules() if not isinstance(part, torch.nn.Embedding)]
+    own = [one.detach().flatten() for part in layers for one in part.parameters(recurse=False)]
+    return torch.cat(own)

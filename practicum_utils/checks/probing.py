@@ -392,3 +392,13 @@ def ask_shares(weights: torch.Tensor, lengths: torch.Tensor, mode: str) -> None:
         f"in {mode} mode the weights sum to {sums.min():.3f} up to {sums.max():.3f}, not to 1; "
         "they are to be those before any dropout, over the words of one review.",
     )
+
+
+def three_gradients(run_epoch, model, batch) -> list[float]:
+    """The size of the gradient each time the same batch has been seen, beside the first one."""
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    sizes = []
+    for _ in range(3):
+        run_epoch(model, [batch], nn.BCEWithLogitsLoss(), still)
+        sizes.append(torch.cat([part.grad.flatten() for part in model.parameters()]).norm().item())
+    return [size / sizes[0] for size in sizes]

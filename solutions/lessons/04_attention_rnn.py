@@ -1,24 +1,26 @@
 # %% [markdown]
 # # Lesson 04: An RNN with attention
 #
-# The simple RNN let its two last vectors decide. Here every vector gets a say, and the model learns
-# how much. These shares, the **attention weights**, can be looked at. We do that, and then we ask how
-# far they may be trusted.
+# The simple RNN let its two last vectors decide. Here every word's vector has a say in the answer, and the
+# model learns how much. These shares, the **attention weights**, can be looked at, so we shall see on which
+# words the model relies. Then we measure how far such a picture may be trusted. On the way, one thing will
+# go wrong.
 #
 # **You will be able to**
 # - pool a review by attention: scores, softmax, convex combination;
 # - keep the padding out of it, and say why minus infinity is the right score for it;
 # - write `AttentionRNN`, in which the pooling and the pairs of words are new;
+# - look at a model's outputs when its loss stays where it is;
 # - show where a model pooled, and measure whether those words decide.
 #
 # **Time:** 80 minutes of class, 27 of them in three exercises; the training takes about a minute on a
-# laptop. **Needs:** lesson 03.
+# laptop. **Needs:** lessons 01 to 03.
 #
 # | letter | size of |
 # |---|---|
 # | `B`, `T`, `E` | batch, time, embedding |
 # | `H` | the hidden state of one reader; both together have `2H` |
-# | `S` | what stands at a word: `2H` numbers of the readers and 16 of its pair |
+# | `S` | all that stands at a word: `2H` numbers from the readers, and 16 for its pair |
 
 # %% [markdown] only="presenter" minutes=2
 # - **Say:** every word has a vector; until now we threw all but two away.
@@ -29,7 +31,17 @@ import torch
 from torch import nn
 from torch.utils.data import Subset
 
-from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
+from practicum_utils.checks import check, verdict
+from practicum_utils.data import (
+    ReviewDataset,
+    Vocabulary,
+    load_reviews,
+    make_loader,
+    token_mask,
+    tokenize,
+    tokenize_all,
+)
+from practicum_utils.models import small_vectors
 from practicum_utils.training import (
     RECIPE,
     fit,
@@ -39,6 +51,7 @@ from practicum_utils.training import (
     remember,
     set_seed,
 )
+from practicum_utils.visualize import compare_models, show_ablation, show_losses
 
 set_seed(0)
 device = pick_device()
@@ -62,13 +75,15 @@ print(baseline)
 # %% [markdown]
 # The RNN knows the order of the words, and still it does hardly better than their average. Think of the
 # review *"This was a very bad movie to me."* The last vector stands at *me*. The word that decides is
-# *bad*, four places earlier, and whatever the network knows about it has to survive until the end.
+# *bad*, three places before it, and whatever the network knows about *bad* has to survive until the end. In a
+# review of 256 words it may have to survive for two hundred places.
 #
-# Why take the last vector at all? There is one for each word. We could let the model **decide** which
-# of them to use, review by review.
+# But the LSTM gives us a vector at every word, and until now we threw all but the last one away. This
+# lesson keeps them all, and lets the model **decide** which of them to use, review by review.
 
 # %% [markdown]
-# The data is that of lesson 03, and the recipe as well:
+# The data and the recipe are those of lesson 03. (`full_or_fast(a, b)` is `a` for you; `b` is for our own
+# tests, which run every lesson on less data.)
 
 # %%
 reviews = load_reviews(max_train=full_or_fast(None, 4_000), max_test=full_or_fast(None, 500))
@@ -86,8 +101,8 @@ test_loader = make_loader(test_set, RECIPE.batch_size)
 # %% [markdown]
 # ## Attention pooling by hand
 #
-# Eight words, and a state for each, small enough to print (`H = 3`). In the model the states come
-# from the LSTMs; here they are random numbers.
+# First by hand, with eight words and a state for each that is small enough to print (`H = 3`). In the model
+# the states come from the LSTMs; here they are random numbers.
 
 # %% [markdown] only="presenter" minutes=8
 # - **Say** the three steps with a finger each: score, softmax, sum. Run a cell per step.
@@ -103,8 +118,9 @@ for word, state in zip(words, states, strict=True):
     print(f"{word:<6}", state)
 
 # %% [markdown]
-# **Scores.** Every state gets one number: how much it resembles a vector `v`, which the model learns.
-# Let us say that training has found a `v` that points where the state of *bad* points:
+# **Scores.** Every state gets one number, which says how much the state resembles a vector `v`. The model
+# learns `v`. Let us pretend that training has already found a useful one, which points where the state of
+# *bad* points:
 
 # %%
 v = states[4]
@@ -113,8 +129,8 @@ for word, score in zip(words, scores, strict=True):
     print(f"{word:<6} {score:+.2f}")
 
 # %% [markdown]
-# **Softmax.** Scores can be any number. The exponential makes them positive, the division makes them
-# shares of one whole:
+# **Softmax.** A score can be any number, and we want shares. The exponential makes every score positive, and
+# dividing by the sum makes the results add up to 1:
 
 # %%
 exponentials = scores.exp()
@@ -124,9 +140,9 @@ for word, weight in zip(words, weights, strict=True):
     print(f"{word:<6} {weight:.3f}  {'#' * round(40 * weight.item())}")
 
 # %% [markdown]
-# **Convex combination.** The review's vector is the sum of the states, each times its weight. Weights
-# that are at least 0 and sum to 1 keep the result between the states: it is an average in which some
-# words count more.
+# **Convex combination.** The review's vector is the sum of the states, each multiplied by its weight. Because
+# the weights are at least 0 and sum to 1, the result lies between the states: it is an average in which
+# some words count more than others.
 
 # %%
 pooled = torch.zeros(3)
@@ -135,15 +151,15 @@ for weight, state in zip(weights, states, strict=True):
 pooled
 
 # %% [markdown]
-# A loop over words is a matrix product: `(T,) @ (T, H)` gives `(H,)`.
+# This loop over the words is a matrix product, `(T,) @ (T, H)`, which gives `(H,)`:
 
 # %%
 assert torch.allclose(weights @ states, pooled)
 weights @ states
 
 # %% [markdown]
-# The last vector and the plain average are special cases. With all the weight on one word we get its
-# state; with equal weights, the mean:
+# The last vector of lesson 03 and the average of lesson 02 are special cases of this. With all the weight on
+# one word we get that word's state, and with equal weights we get the mean:
 
 # %%
 print(torch.tensor([0.0, 0, 0, 0, 0, 0, 0, 1]) @ states, "is the last state")
@@ -152,13 +168,13 @@ print(torch.full((8,), 1 / 8) @ states, "is the mean")
 # %% [markdown]
 # ## The padding must not count
 #
-# Now a batch: our review, and a shorter one that ends after three words. The other five places are
-# padding, whose states are as good as any others to a softmax:
+# Now a batch: our review, and a shorter one that ends after three words. Its other five places are padding.
+# A softmax does not know that; it gives them weight like any other places:
 
 # %% [markdown] only="presenter" minutes=14
 # - **Run** the first two cells. **Ask:** why is 0 not the right score for padding? *exp(0) is 1; 0.30 of the
 #   weight stays on it.*
-# - **4.1: type** the mask first, then the softmax, the error for empty rows last.
+# - **4.1: type** the mask first, then the softmax, and the error for empty rows last.
 # - **Often:** softmax first, then times the mask. The rows no longer sum to 1.
 # - **Often:** the mask the wrong way round. True is a real token, always; `~` turns it.
 # - **4.2: type** `weights @ states` for one review, then add the dimension with `unsqueeze(1)`.
@@ -171,18 +187,18 @@ weights = batch_scores.softmax(dim=1)
 print(f"weight on the padding of row 1: {weights[1, 3:].sum():.2f}")
 
 # %% [markdown]
-# Most of what the second review "says" would come from nothing at all. The weights there must be 0.
-# Setting the *scores* to 0 does not do it, because the exponential of 0 is 1:
+# Most of the second review's vector would come from places where there is no word. The weights there must
+# be 0. Setting the *scores* to 0 is not enough, because the exponential of 0 is 1:
 
 # %%
-from practicum_utils.data import token_mask
-
 mask = token_mask(lengths, 8)  # True on real tokens
 zeroed = (batch_scores * mask).softmax(dim=1)
 print(f"scores times mask: {zeroed[1, 3:].sum():.2f} on the padding")
 
 # %% [markdown]
-# The only number whose exponential is 0 is minus infinity, and then it is 0 exactly, not nearly:
+# Which score has an exponential of 0? Minus infinity has, and exactly so. (A large negative number often gives
+# 0 as well, because a computer rounds: in 32 bits, exp(-104) is 0. But whether that is negative enough
+# depends on the other scores of the row, and minus infinity always is.)
 
 # %%
 print(torch.tensor(-torch.inf).exp())
@@ -190,8 +206,11 @@ hidden = batch_scores.masked_fill(~mask, -torch.inf)
 print(hidden[1])
 
 # %% [markdown]
-# Write it as a function. One row has no softmax at all: one with padding only, where 0 would be
-# divided by 0. That row is an error somewhere before, so say so.
+# Write it as a function. For the softmax itself take PyTorch's `torch.softmax`: it subtracts the largest
+# score of a row first, so that no exponential grows beyond what a computer can hold.
+#
+# One kind of row has no softmax at all, a row of nothing but padding: there 0 would be divided by 0. Such a
+# row means that something went wrong earlier, so raise a `ValueError` that says so.
 
 # %% exercise="4.1" minutes=5 catch_up="from practicum_utils.models import masked_softmax"
 def masked_softmax(scores, mask):
@@ -206,18 +225,29 @@ def masked_softmax(scores, mask):
     ### END SOLUTION
 
 # %% [markdown] only="student"
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1: before the softmax or after it?</summary>
 #
-# `masked_fill(where, value)` fills the places where `where` is True; `~mask` turns a mask around.
-# `mask.any(dim=1)` says for each row whether it has a real token.
+# If you set weights to 0 *after* the softmax, a row no longer sums to 1. So change the scores before it. Which
+# score becomes a weight of 0?
+# </details>
+#
+# <details><summary>Hint 2: the tools</summary>
+#
+# `scores.masked_fill(where, value)` gives a new table `(B, T)`, in which the places where `where` is True have
+# the value. Our mask is True on *real* tokens; `~mask` turns it around. `mask.any(dim=1)` `(B,)` says for each
+# row whether it has a real token.
+# </details>
+#
+# <details><summary>Hint 3: nearly the code</summary>
+#
+# If not all of `mask.any(dim=1)` are True, raise the `ValueError`. Then fill the scores with `-torch.inf`
+# where there is padding, and return the `torch.softmax` of that along `dim=1`, over the words of a review.
 # </details>
 
 # %% [markdown] only="student, walkthrough"
 # Check it:
 
 # %% check="4.1" verdict=true
-from practicum_utils.checks import check
-
 check("4.1", masked_softmax)
 
 # %%
@@ -226,9 +256,9 @@ print(weights.sum(dim=1))
 weights[1]
 
 # %% [markdown]
-# You should see two ones, then three weights and five zeros. And the row without a word: PyTorch's
-# own softmax gives `nan`, which would spread through every weight of the model in one step. Ours
-# stops:
+# You should see two ones, then three weights and five zeros. And a row without any word? PyTorch's own
+# softmax gives `nan` there, *not a number*, and after one training step every weight of the model would be
+# `nan` too. Ours stops with a message:
 
 # %%
 empty = torch.tensor([False] * 8).unsqueeze(0)
@@ -239,7 +269,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# Now the pooling for a batch, from scores and states to one vector per review:
+# Now the pooling for a whole batch, from the states and their scores to one vector for each review:
 
 # %% exercise="4.2" minutes=5 catch_up="from practicum_utils.models import attention_pool"
 def attention_pool(states, scores, mask):
@@ -251,10 +281,22 @@ def attention_pool(states, scores, mask):
     ### END SOLUTION
 
 # %% [markdown] only="student"
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1: one review</summary>
 #
-# For one review it was `weights @ states`. In a batch, make the weights a row `(B, 1, T)`, multiply by
-# `(B, T, H)`, and take the extra dimension away again.
+# First the weights, for which you have a function by now. For one review the rest was `weights @ states`, that
+# is `(T,) @ (T, H)`. In a batch each review must be multiplied by its own weights only.
+# </details>
+#
+# <details><summary>Hint 2: the shapes</summary>
+#
+# `@` of two tables with three dimensions goes review by review: `(B, 1, T) @ (B, T, H)` gives `(B, 1, H)`. So
+# the weights `(B, T)` need one dimension more, and the result one less.
+# </details>
+#
+# <details><summary>Hint 3: nearly the code</summary>
+#
+# `weights.unsqueeze(1)` is `(B, 1, T)`. Multiply it by `states`, take the extra dimension away with
+# `squeeze(1)`, and return two things: the pooled vectors `(B, H)` and the weights `(B, T)`.
 # </details>
 
 # %% check="4.2" verdict=true
@@ -266,14 +308,14 @@ assert torch.allclose(batch_pooled[0], pooled, atol=1e-6)
 batch_pooled
 
 # %% [markdown]
-# Row 0 is the vector that the loop gave. Row 1 is made of three words only.
+# Row 0 is the vector that the loop gave, and row 1 is made of three words only.
 
 # %% [markdown]
 # ## Two readers, one vector for each word
 #
-# In lesson 03 the second LSTM read the review from its end. Its vectors come out in that order, so
-# they are turned around once more, and each word has both of its vectors side by side. The package's
-# `reverse_states` is `reverse_reviews` for vectors:
+# In lesson 03 the second LSTM read the review from its end. Its vectors come out in that order too, the last
+# word's vector first. So we turn them around once more; then each word has both of its vectors side by side.
+# The package's `reverse_states` does for vectors what your `reverse_reviews` does for token ids:
 
 # %% [markdown] only="presenter" minutes=2
 # - **Run**, point at 3, 2, 1 and the padding that stays. The package has the function; do not type it.
@@ -288,12 +330,12 @@ reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 # ## Words that belong together
 #
 # *Good* and *not good* mean opposite things. The two readers can learn that from the order of the words, but
-# 20,000 reviews are few to learn it from. So we help them: beside its readers' vectors, each word gets one
-# that belongs to the **pair** of this word and the word before it.
+# 20,000 reviews are few to learn it from. So we help them. Beside the two readers' vectors, each word gets a
+# third one, which belongs to the **pair** of this word and the word before it.
 #
 # There are millions of different pairs, too many for a table with a row for each. A fixed formula, a
-# **hash**, therefore sends every pair to one of 262,144 rows, and some pairs have to share one. You will
-# write it in lesson 08; here the package has it:
+# **hash**, therefore sends every pair to one of 262,144 rows, and some pairs have to share a row. Here the
+# package does this for us:
 
 # %% [markdown] only="presenter" minutes=3
 # - **Run** both cells. **Ask:** why are the two numbers of *good* not the same? *It has another word before it.*
@@ -302,23 +344,31 @@ reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 # %%
 from practicum_utils.models import PairEmbedding, hash_ngrams
 
-pairs = torch.tensor([vocab.encode("not good".split()), vocab.encode("so good".split())])
-hash_ngrams(pairs, longest=2, buckets=2**18).squeeze(2)
+two_texts = torch.tensor([vocab.encode("not good".split()), vocab.encode("so good".split())])
+hash_ngrams(two_texts, longest=2, buckets=2**18).squeeze(2)
 
 # %% [markdown]
-# Each row is a text. The second number in it is the row of the table for *good*: it is not the same after
-# *not* as after *so*. `PairEmbedding` looks these rows up, 16 numbers for each word:
+# Each line is a text, and each number says where the pair that ends at this word has its row in the table. The
+# second numbers belong to *not good* and *so good*: *good* has another row after *not* than after *so*. The first
+# word of a text has no word before it, so it forms its pair with the padding token, `<pad>`. (At the end of a
+# batch's shorter reviews, pairs with `<pad>` stand on the padding as well. They do no harm, because those
+# places get the weight 0.)
+#
+# `PairEmbedding` looks the rows up and gives 16 numbers for each word, so `(B, T)` becomes `(B, T, 16)`:
 
 # %%
-PairEmbedding(size=16)(pairs).shape
+PairEmbedding(size=16)(two_texts).shape
 
 # %% [markdown]
 # ## The model
 #
-# The score of a state is `v . tanh(W state + b)`: a linear layer, `tanh`, a linear layer without bias
-# (Bahdanau and others, 2015, call it *additive* attention). Everything else is the simple RNN, but for
-# dropout of 0.5 and gates `f` that begin as PyTorch makes them, without the loop of lesson 03. Lines that
-# differ carry the comment `# New:`.
+# The score of a state $s$ is $v \cdot \tanh(W s + b)$: a linear layer (`attention`, with $W$ and $b$), a `tanh`,
+# and a linear layer without bias (`score`, with $v$). This is the *additive* attention of
+# [Bahdanau, Cho and Bengio, 2015](https://arxiv.org/abs/1409.0473). By hand our score was $v \cdot s$; the
+# additional layer lets the model look at a state from several sides before it gives a score.
+#
+# Everything else is as in `SimpleRNN`, with dropout in the same two places: after the embedding of the words, and
+# before `output`. The comments `# New:` say what is different.
 
 # %% [markdown] only="presenter" minutes=18
 # Most of it is the simple RNN. Let them copy that from lesson 03, and spend the time on the lines that
@@ -326,7 +376,7 @@ PairEmbedding(size=16)(pairs).shape
 #
 # - **Type** `read`, then in `forward` scores, pooling, logits, a shape behind each.
 # - **Plant** the sigmoid at the end, and say "so that it is a probability". The class will nod.
-# - The next cell still says ok: sums of 1, no weight on padding. The bug is not there.
+# - The check says `ok so far`, and the next cell ok: sums of 1, no weight on padding. The bug is not there.
 # - **Often:** the backward states are joined without `reverse_states`: then each word has the other end's
 #   vector beside it.
 
@@ -335,40 +385,42 @@ class AttentionRNN(nn.Module):
     """Two LSTMs read the review, one from each end; attention decides which vectors count."""
 
     def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5, pair_size=16):
-        """Layers of SimpleRNN, pairs (pair_size), attention (S -> H), score (H -> 1, without bias)."""
+        """Layers of SimpleRNN (hidden: S -> H), pairs, attention: S -> H, score: H -> 1, no bias."""
         super().__init__()
+        # New: dropout of 0.5, where SimpleRNN has 0.3
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
-        self.embedding.weight.data *= 0.1
         self.pairs = PairEmbedding(pair_size)  # New: each word with the one before it
-        state_size = 2 * hidden_size + pair_size  # New: S, what stands at a word
+        state_size = 2 * hidden_size + pair_size  # New: S, the numbers that stand at a word
+        # New: hidden takes S numbers; attention has W and b of the score, score has v
         ### BEGIN SOLUTION
         self.forward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(dropout)
-        self.attention = nn.Linear(state_size, hidden_size)  # New: W and b of the score
-        self.score = nn.Linear(hidden_size, 1, bias=False)  # New: v
+        self.attention = nn.Linear(state_size, hidden_size)
+        self.score = nn.Linear(hidden_size, 1, bias=False)
         self.hidden = nn.Linear(state_size, hidden_size)
         self.output = nn.Linear(hidden_size, 1)
         ### END SOLUTION
 
     def read(self, token_ids, lengths):
         """Let both readers read: (B, T), (B,) -> all words' states and pairs (B, T, S)."""
+        # New: all states are kept, and a word's two states and its pair stand side by side
         ### BEGIN SOLUTION
         embedded = self.dropout(self.embedding(token_ids))  # (B, T, E)
         forward_states, _ = self.forward_rnn(embedded)  # (B, T, H)
         backward_states, _ = self.backward_rnn(reverse_states(embedded, lengths))
-        # New: all states are kept, those of the same word and its pair side by side
         backward_states = reverse_states(backward_states, lengths)
         return torch.cat([forward_states, backward_states, self.pairs(token_ids)], dim=2)
         ### END SOLUTION
 
     def forward(self, token_ids, lengths, return_weights=False):
         """(B, T), (B,) -> logits (B,), and the weights (B, T) if asked for"""
+        # New: scores (B, T) and pooling take the place of the last vectors
         ### BEGIN SOLUTION
         B, T = token_ids.shape
         states = self.read(token_ids, lengths)  # (B, T, S)
-        scores = self.score(torch.tanh(self.attention(states))).squeeze(2)  # New: (B, T)
-        pooled, weights = attention_pool(states, scores, token_mask(lengths, T))  # New: (B, S)
+        scores = self.score(torch.tanh(self.attention(states))).squeeze(2)  # (B, T)
+        pooled, weights = attention_pool(states, scores, token_mask(lengths, T))  # (B, S)
         hidden = torch.relu(self.hidden(pooled))
         logits = self.output(self.dropout(hidden)).squeeze(1)
         # BUG double-sigmoid: logits = torch.sigmoid(self.output(self.dropout(hidden))).squeeze(1)
@@ -376,25 +428,51 @@ class AttentionRNN(nn.Module):
         ### END SOLUTION
 
 # %% [markdown] only="student"
-# <details><summary>Hint: the shapes on the way</summary>
+# <details><summary>Hint 1: what stays and what changes</summary>
 #
-# `token_ids (B, T)` -> `embedded (B, T, E)` -> both readers' states and the pairs side by side
-# `(B, T, S)` -> `attention (B, T, H)` -> tanh -> `score (B, T, 1)` -> `squeeze(2)` `(B, T)` -> pooled
-# `(B, S)` -> as in `SimpleRNN`.
+# `read` lets both LSTMs read, as in `SimpleRNN`, but it keeps the states of all words instead of the last ones.
+# `forward` makes a score for each state and pools. From there on it is `SimpleRNN` again, with the pooled vector
+# in the place of the last vectors.
+# </details>
+#
+# <details><summary>Hint 2: the shapes on the way</summary>
+#
+# `token_ids (B, T)` -> embedding, dropout `(B, T, E)` -> the states of each reader `(B, T, H)` -> joined with the
+# pairs `(B, T, S)`. Then `attention (B, T, H)` -> tanh -> `score (B, T, 1)` -> `squeeze(2)` `(B, T)` -> pooled
+# `(B, S)` -> `hidden (B, H)` -> relu, dropout -> `output (B, 1)` -> `squeeze(1)` `(B,)`.
+# </details>
+#
+# <details><summary>Hint 3: `read` and `forward` in words</summary>
+#
+# In `read`, the forward LSTM gets the embedded words, and the backward LSTM gets `reverse_states` of them. What
+# the backward one gives is turned around by `reverse_states` again. Join the two and `self.pairs(token_ids)`
+# with `torch.cat(..., dim=2)`.
+#
+# In `forward`, the scores are `score` of the `tanh` of `attention` of the states. Give states, scores and
+# `token_mask(lengths, T)` to `attention_pool`, and go through `hidden`, `torch.relu`, `dropout`, `output`. If
+# `return_weights` is true, return two things, the logits and the weights.
 # </details>
 
-# %% name="make-model"
-set_seed(0)
-model = AttentionRNN(len(vocab)).to(device)
-print(f"{sum(p.numel() for p in model.parameters()):,} weights")
+# %% check="4.3" only="student" verdict=true
+check("4.3", AttentionRNN)
 
 # %% [markdown]
-# One batch first, and two promises to check: the weights of a review sum to 1, and nothing of them
-# lies on padding.
+# As in lesson 03, the model begins with small word vectors. We leave the gates of its LSTMs as PyTorch makes
+# them: here no word has to survive until the end of the review.
 
-# %% verdict=true
+# %% name="make-model"
+def new_model(dropout=0.5):
+    """Our AttentionRNN, which begins with small word vectors."""
+    set_seed(0)
+    return small_vectors(AttentionRNN(len(vocab), dropout=dropout)).to(device)
+
+# %% [markdown]
+# Send one batch through it first. Attention makes two promises that can be tested: the weights of each review sum
+# to 1, and the padding has none of them.
+
+# %% name="promises" verdict=true
 token_ids, lengths, labels = (part.to(device) for part in next(iter(test_loader)))
-logits, weights = model(token_ids, lengths, return_weights=True)
+logits, weights = new_model()(token_ids, lengths, return_weights=True)
 assert logits.shape == labels.shape and weights.shape == token_ids.shape
 assert torch.allclose(weights.sum(dim=1), torch.ones_like(labels))
 assert (weights[~token_mask(lengths, token_ids.shape[1])] == 0).all()
@@ -403,64 +481,114 @@ print("ok: the weights sum to 1 and leave the padding out")
 # %% [markdown]
 # ## A short training run
 #
-# As in lesson 03: a few thousand reviews, three epochs, seconds.
+# As in lesson 03, we first train on a few thousand reviews, for three epochs. That takes less than a minute, and it
+# shows whether learning works at all. The learning rate is a bold 1e-2, more than twice that of the recipe, so that
+# three epochs are enough.
 
 # %% [markdown] only="presenter" minutes=9
-# - **Run** (three epochs of about 4 s). Planted: 0.694, 0.693, 0.693, and the accuracy 0.512 three times.
+# - **Run** (three epochs of about 4 s). Planted: 0.694, 0.693, 0.693.
 # - **Ask:** the symptom of lesson 03 again; which question did we ask then? *Is each batch's gradient its
-#   own? It is: this is the package's `run_epoch`.*
+#   own? It is: we mended `run_epoch` there.*
 # - **Ask:** so what do the *outputs* look like? *All between 0 and 1; a logit may be any number.*
 # - **Often:** "the learning rate". With 5e-3 the loss creeps instead, and stops at 0.50: worse to find.
-# - **The proof,** if there is time: sixteen reviews by heart stop at 0.5032, which is what the formula
-#   gives. The walkthrough has the cells.
-# - **Mended:** 0.613, 0.146, 0.002.
+# - **Why 0.69,** if there is time: sixteen reviews by heart stop at 0.5032, which is what the formula
+#   gives; the short run saturates above that. The walkthrough has the cells.
+# - **Mended:** 0.597, 0.054, 0.001.
 
-# %%
+# %% name="make-few"
 few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
-few_loader = make_loader(few, batch_size=full_or_fast(64, 32), shuffle=True)
+batch_size = full_or_fast(64, 32)
 
-# %% name="short-run" tell=true
+def few_reviews():
+    """A loader of a few thousand training reviews."""
+    return make_loader(few, batch_size, shuffle=True)
+
+# %% [markdown]
+# We train by our own `run_epoch` of lesson 02, as it stands since lesson 03:
+
+# %% recap="02:run-epoch"
 from practicum_utils.training import run_epoch
 
-set_seed(0)
-model = AttentionRNN(len(vocab)).to(device)
+# %% [markdown]
+# `short_run` makes everything anew each time: the loader, the model, the optimizer. So when you have changed
+# something above, you need only run the cell again that calls it.
+
+# %% name="short-run"
 loss_fn = nn.BCEWithLogitsLoss()
-optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-losses = []
-for epoch in (1, 2, 3):
-    metrics = run_epoch(model, few_loader, loss_fn, optimizer)
-    losses.append(metrics.loss)
-    print(f"epoch {epoch}: loss {metrics.loss:.3f}, accuracy {metrics.accuracy:.3f}")
+
+def short_run():
+    """Train a new model on a few reviews; return the loss of each of three epochs, and the model."""
+    loader, model = few_reviews(), new_model()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    losses = [run_epoch(model, loader, loss_fn, optimizer).loss for _ in range(3)]
+    show_losses(losses)
+    return losses, model
 
 # %% [markdown]
 # The two questions of lesson 03: is the loss a possible number, and does it go down?
 
-# %% symptom="double-sigmoid"
+# %% [markdown] guess="losses"
+# **Guess before you run:** an untrained model has a loss of about 0.69. What will the loss be in the third epoch?
+
+# %% name="falling" symptom="double-sigmoid"
+losses, model = short_run()
 goes_down = losses[-1] < 0.7 * losses[0]
-print("ok: the loss goes down" if goes_down else "symptom: the loss does not go down")
+verdict("4.D1", goes_down, ok="the loss goes down", symptom="the loss does not go down")
+
+# %% [markdown] fold="And your guess?" only="student"
+# In our run, once everything was right, the losses of the three epochs were 0.597, 0.054 and 0.001; yours will differ a
+# little. By the third epoch this model knows the few reviews by heart. If yours stayed at about 0.69, that is what
+# the next part is about.
+
+# %% [markdown] diagnose="4.D1" evidence="model=model, untrained=new_model(dropout=0), run_epoch=run_epoch, loader=few_reviews()"
+# The same symptom as the third one of lesson 03, so think of what it was there, but do not believe that it must be
+# the same cause. Look at the number itself as well: 0.693 is $\log 2$, the loss of a model that holds both answers
+# for equally likely, whatever it reads.
+#
+# The trained model of the short run is still there, as `model`, so you can look into it.
+#
+# - **What to look at:** What the model answers, instead of the loss. Take a batch, `token_ids, lengths, labels = next(iter(few_reviews()))`, call `model.eval()`, and print the smallest and the largest number of `model(token_ids.to(device), lengths.to(device))`.
+# - **What it should be:** Logits. A logit may be any number: above 0 it means positive, below 0 it means negative. So about half of them should be below 0. `BCEWithLogitsLoss` makes probabilities of them itself.
+# - **Where it is:** In the last lines of `forward` in `AttentionRNN`: what happens to the number that `output` gives?
+
+# %% [markdown] fold="Why did it stay at 0.69, and not lower?" only="student"
+# Two sigmoids, one behind the other, do two different kinds of harm.
+#
+# **They set a floor.** If the model's outputs can only lie between 0 and 1, then the best it can do is to give 1
+# for a positive review and 0 for a negative one. The loss takes the sigmoid of that once more. So the positive
+# review costs $-\log \sigma(1) = 0.31$ and the negative one $-\log(1 - \sigma(0)) = 0.69$, and with as many of one
+# kind as of the other, no training can bring the mean below 0.50.
+#
+# **They saturate.** Our run did not even come near 0.50. An output of 0 says "both are equally likely" here, and in
+# the first steps, before the model knows anything, that is the best answer to everything. So with the bold learning
+# rate the number inside the sigmoid is pushed down to about -36, for all reviews. There the curve of the sigmoid is
+# flat: its slope $\sigma(1 - \sigma)$ is about $10^{-16}$. Every gradient is multiplied by this slope on its way
+# back, so nothing of it arrives, and the model stays where it is: at $-\log 0.5 = 0.693$ for every review.
+#
+# With half the learning rate the same program *creeps*: 0.669, 0.555, 0.510. That looks like a model that only
+# needs patience, and it is the more dangerous of the two: it will never get below 0.50.
 
 # %% [markdown] only="walkthrough"
 # ### Diagnosis
 #
 # The same symptom as the third one of lesson 03, so the same question first: does each step see only
-# the gradient of its own batch? The package's `run_epoch` has been through that. Look closer instead:
-# the accuracy is the same in all epochs, to the last digit, as if the model gave the same answer to
-# every review. So look at its answers:
+# the gradient of its own batch? We have mended `run_epoch` there, so it does. Look closer instead: 0.693 is log 2, the loss of a model that holds both answers for equally likely. Does it answer the same to every
+# review? Look at its answers:
 
 # %% name="range" only="walkthrough" tell=true
 model.eval()
 with torch.no_grad():
-    logits = model(token_ids, lengths)
-print(f"the model's outputs lie between {logits.min():.3f} and {logits.max():.3f}")
-print(f"share above 0, which means positive: {(logits > 0).float().mean():.0%}")
+    outputs = model(token_ids, lengths)
+print(f"the model's outputs lie between {outputs.min():.2g} and {outputs.max():.2g}")
+print(f"share above 0, which means positive: {(outputs > 0).float().mean():.0%}")
 
 # %% [markdown] only="walkthrough"
-# A logit may be any number, and about half of these should be below 0. All of them lie between 0 and
-# 1: somewhere they have become probabilities. `BCEWithLogitsLoss` applies a sigmoid of its own, and so
-# the numbers are squeezed twice.
+# A logit may be any number, and about half of these should be below 0. None is: somewhere they have become
+# probabilities, and all of them are next to 0. `BCEWithLogitsLoss` applies a sigmoid of its own, and so the
+# numbers are squeezed twice.
 #
-# Can we prove that this, and nothing else, holds the loss up? If the outputs can only be between 0 and
-# 1, the best that a model can do is 1 for a positive review and 0 for a negative one. Then the loss is
+# What does that predict? If the outputs can only be between 0 and 1, the best that a model can do is 1 for a
+# positive review and 0 for a negative one. Then the loss is
 
 # %% name="floor" only="walkthrough" tell=true
 best_positive = -torch.sigmoid(torch.tensor(1.0)).log()
@@ -470,115 +598,152 @@ print(f"negative review, output 0: loss {best_negative:.4f}")
 
 # %% [markdown] only="walkthrough"
 # With `p` the share of positive reviews, no training can bring the loss below the **floor**
-# `p * 0.3133 + (1 - p) * 0.6931`. A prediction that can be tested: let the model learn sixteen reviews
-# by heart, where every healthy model gets close to 0.
+# `p * 0.3133 + (1 - p) * 0.6931`. That can be tested: let the model learn sixteen reviews by heart, where a
+# healthy model gets close to 0.
 
 # %% name="one-batch" only="walkthrough" tell=true
-token_ids, lengths, labels = (part.to(device) for part in next(iter(make_loader(few, 16))))
-set_seed(0)
-learner = AttentionRNN(len(vocab), dropout=0).to(device)
+sixteen = [part[:16].to(device) for part in next(iter(few_reviews()))]
+learner = new_model(dropout=0)
 steps = torch.optim.Adam(learner.parameters(), lr=3e-3)
 for _ in range(100):
-    loss = loss_fn(learner(token_ids, lengths), labels)
+    loss = loss_fn(learner(*sixteen[:2]), sixteen[2])
     steps.zero_grad()
     loss.backward()
     steps.step()
-p = labels.mean()
+p = sixteen[2].mean()
 print(f"after 100 steps: {loss:.4f}; the floor: {p * best_positive + (1 - p) * best_negative:.4f}")
 
 # %% [markdown] only="walkthrough"
-# The loss stops where the formula says. This is the strongest kind of evidence there is: a number
-# computed from the suspected cause, and found in the experiment.
+# The loss stops where the formula says: a number that was computed from the suspected cause, and then found in the
+# experiment. So the second sigmoid is there.
 #
-# The learning rate of the short run is bold (1e-2), and so the symptom is plain. With 5e-3 the same
-# model *creeps*: 0.671, 0.552, 0.509. That looks like a model that needs patience, and it will creep
-# on until 0.50, and no further.
+# But the floor is 0.50, and our short run stayed at 0.69. Something more must hold it up there. An output of 0 says
+# "both are equally likely" here. In the first steps, before the model knows anything, that is the best answer to
+# everything, so the number inside the sigmoid is pushed down, for all reviews. How far down, and what is the slope
+# of the sigmoid there, by which every gradient is multiplied on its way back?
+
+# %% name="saturation" only="walkthrough" tell=true
+print(f"inside the sigmoid: about {outputs.double().logit().mean():.0f}")
+print(f"slope of the sigmoid there: {(outputs * (1 - outputs)).mean():.1g}; at 0 it would be 0.25")
 
 # %% [markdown] only="walkthrough"
-# The doctor's second opinion. It does not wait for a training either: it pushes the last layer far up and
-# down, and looks how far the answer follows.
+# The sigmoid is **saturated**: it is so flat there that nothing of a gradient gets through, and the model stays
+# where it is. The bold learning rate took it there within one epoch. With half the rate the same model *creeps*:
+# 0.669, 0.555, 0.510. That looks like a model that needs patience, and it would creep on until 0.50, and no
+# further.
+
+# %% [markdown] only="walkthrough"
+# The doctor's second opinion. It pushes the last layer far up and down, and looks how far the answer follows. (The
+# last line is its verdict in short, which our own tests compare.)
 
 # %% name="doctor" only="walkthrough"
 from practicum_utils.doctor import examine
 
-report = examine(model, few_loader, loss_fn, optimizer, run_epoch)
+model = new_model()
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+report = examine(model, few_reviews(), loss_fn, optimizer, run_epoch)
 report
 
 # %% name="doctor-says" only="walkthrough" verdict=true
 print(report.verdict)
 
-# %% [markdown] fix="double-sigmoid" rerun="one-batch, short-run, doctor, doctor-says"
+# %% [markdown] fix="double-sigmoid" rerun="one-batch, doctor, doctor-says"
 # ### The rule
 #
-# Leave the sigmoid to the loss. Then the same batch, and the same short run:
+# Leave the sigmoid to the loss. Then the same sixteen reviews, and the same short run:
 
-# %% check="4.3" verdict=true
+# %% name="check-mended" only="walkthrough" verdict=true
 check("4.3", AttentionRNN)
 
-# %% [markdown] only="walkthrough"
-# ## Bugs, summary 2
-#
+# %% [markdown] fold="Bugs, summary 2" only="student, walkthrough"
 # | what we saw | this time | in general |
 # |---|---|---|
-# | the loss does not go down | `BCEWithLogitsLoss` expects (surprise) logits, and got probabilities | make sure that the loss function's inputs are valid |
+# | the loss does not go down | `BCEWithLogitsLoss` expects logits (its name says so), and got probabilities | make sure that the loss function's inputs are valid: look at their range |
 #
-# It was the same sentence in lesson 03, where the *labels* were not valid.
+# The symptom was that of the third bug of lesson 03, and the rule is that of the second one, where the *labels*
+# were not valid. One symptom can have many causes; so look before you change anything.
+
+# %% [markdown] only="student"
+# The doctor of lesson 03 can give a second opinion. It pushes the last layer far up and down, and looks how far the
+# model's answer follows. About your mended program it should have nothing to complain:
+
+# %% only="student"
+from practicum_utils.doctor import examine
+
+model = new_model()
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+examine(model, few_reviews(), loss_fn, optimizer, run_epoch)
 
 # %% [markdown]
 # ## All the reviews
+#
+# Now all 20,000 reviews by the recipe, three epochs. On a laptop this takes about a minute. (In Colab, *Runtime >
+# Change runtime type > T4 GPU* makes it a few seconds.)
 
 # %% [markdown] only="presenter" minutes=3
 # - **Start it, then talk:** three epochs, about a minute. **Ask:** better than 0.89? *About 0.905.*
 # - **Read** the comparison: accuracy *and* seconds.
 
+# %% [markdown] guess="accuracy"
+# **Guess before you run:** the average of the word vectors and the simple RNN both scored 0.89. What will this
+# model score?
+
 # %%
-set_seed(0)
-model = AttentionRNN(len(vocab)).to(device)
+model = new_model()
 history = fit(model, train_loader, test_loader, RECIPE.epochs, RECIPE.learning_rate)
 
-# %% verdict=true
+# %% name="result" verdict=true
 good = history.test_accuracy[-1] > 0.6
 print("ok: far above the majority class" if good else "symptom: no better than guessing")
 
+# %% [markdown]
+# We keep the run for later lessons, but only if it was a healthy one:
+
 # %%
 history.plot("RNN with attention")
-remember("attention_rnn", history, model, test_set)
+if good:
+    remember("attention_rnn", history, model, test_set)
 
 # %% tell=true
-from practicum_utils.visualize import compare_models
-
 compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attention_rnn": history})
 
+# %% [markdown] only="student, walkthrough"
+# Ours reaches @ACC@ with this seed. With other seeds it is between 0.90 and 0.91, and yours will differ a little. That
+# is more than a point above the simple RNN.
+
 # %% [markdown]
-# About 0.905 at full size, more than a point above the simple RNN.
-#
 # ## Was it the pooling or the pairs?
 #
-# Two things are new in this model, so which of them was it? That takes an **ablation**: train the same model
-# again and again by the same recipe, and change one thing at a time. That is twelve more trainings, so we
-# show those that come with the course, with three seeds for each row:
+# Two things are new in this model, so which of them was it? To find out, one makes an **ablation**: train the same
+# model again and again by the same recipe, and change one thing at a time. That is twelve more trainings, so we
+# show the results that come with the course, with three seeds for each row:
 
 # %% [markdown] only="presenter" minutes=2
 # - **Take bets** before you run it: last, max, mean or attention?
 # - **Read** the ranges as well. **Ask:** which differences are larger than those between seeds?
 
-# %% tell=true
-from practicum_utils.visualize import show_ablation
+# %% [markdown] guess="ablation"
+# **Guess before you run:** what is worth more, the attention or the pairs of words?
 
+# %% tell=true
 show_ablation()
 
 # %% [markdown]
-# In our runs attention reaches 0.905, the maximum of the states 0.899, their mean 0.897, and the last states
-# 0.849: with 256 words behind it, a last state has forgotten too much. (The simple RNN of lesson 03 does better
-# than that row, because its gates `f` begin at 0.9. Here they begin at 0.5, as PyTorch makes them.) Without the
-# pairs, attention falls to 0.892. So the pairs are worth more than a point, and attention is worth half a point
-# and more against the two simpler ways to use all the states. A point above us there is still the star, which
-# counts up to three words in a row over the whole review.
+# In these runs attention reaches 0.905, the maximum of the states 0.899, their mean 0.897, and the last states
+# 0.849. (The simple RNN of lesson 03 also uses last states, and reaches 0.89. It begins with open gates, and these
+# models do not. That may be the reason, but we have not tested it.) Without the pairs, attention falls to 0.892.
+#
+# So the pairs are worth more than a point, and attention is worth half a point or more against the two simpler
+# ways to use all the states. The star of lesson 03 is still a point above us. It counts up to three words in a
+# row, over the whole review.
 
 # %% [markdown]
 # ## Where the model pooled
 #
-# The weights come out of the same forward pass as the answer. The sentence of the beginning first:
+# The weights come out of the same forward pass as the answer, so we can look at them. The sentence of the
+# beginning first. The picture says above the words how unevenly the weight is spread: what share the five
+# highest weights have, and the *entropy*, which is 0 if one word has everything and largest if all have the same.
+# The line about how far to trust it comes further below.
 
 # %% [markdown] only="presenter" minutes=4
 # - **Run** the sentence, then review 3. Let somebody read the darkest words.
@@ -590,9 +755,9 @@ from practicum_utils.visualize import explore_attention, look_at_text, predict_t
 look_at_text(model, "This was a very bad movie to me.", vocab)
 
 # %% [markdown]
-# Blue is the weight of a word, measured in even shares: a word in the darkest blue has more than 16
-# times what it would have if all words counted the same. (With eight words nobody can have more than 8.)
-# The second row is another question, to which we come below.
+# In the first row, blue is the weight of a word, measured in even shares: a word in the darkest blue has more
+# than 16 times what it would have if all words counted the same. (With eight words nobody can have more than 8.)
+# The second row answers another question, which we ask in the next part.
 #
 # Now a real review:
 
@@ -606,130 +771,179 @@ explore_attention(model, test_set, index=3)
 explore_attention(model, test_set)
 
 # %% [markdown]
-# Say it precisely: this is **where the model pooled**. It is not yet *why* it answered as it did. The
-# vector at a word holds its neighbours too, because two LSTMs have carried them there, and a large
-# weight on a vector that says nothing changes nothing.
+# Be precise about what this shows: it is **where the model pooled**. It is not yet *why* it answered as it did,
+# for two reasons. The vector at a word knows its neighbours too, because two LSTMs have read past them. And a
+# large weight on a vector that says neither positive nor negative changes nothing.
 
 # %% [markdown]
 # ## How far to trust the weights
 #
-# A test that needs no weights: leave one word out, and see what the answer loses. By hand, on the short
-# sentence:
+# Here is a test that needs no weights: leave one word out, and see how the answer changes. That is the word's
+# **effect**. We measure it on the logit and not on the probability. Where a model is sure, the sigmoid is flat, so
+# a word may move the logit far and the probability by next to nothing. By hand, on the short sentence:
 
 # %% [markdown] only="presenter" minutes=5
-# - **Run** leave-one-out: without "bad" the probability goes from 0 to 1, nothing else moves.
-# - **Ask:** so, is the tau of this sentence high? *0.14: seven words have no effect worth an order.*
-# - **Read** the table: about 0.19 with leave-one-out; random weights 0.00.
-# - **Ask:** does it *need* its weights? *About 0.90 with, 0.88 with equal ones.*
+# - **Run** leave-one-out: without "bad" the logit rises by @BAD@, and no other word moves it as far.
+# - **Ask:** so, is the tau of this sentence high? *@TAU@: seven words have no effect worth an order, and 21 of the
+#   28 pairs are among them.*
+# - **Read** the table: about @LOO@ with leave-one-out; random weights 0.00.
+# - **Ask:** does it *need* its weights? *About @WITH@ with, @EVEN@ with equal ones.*
 
 # %%
-def probability(token_ids):
-    """The model's probability that a review (T,) is positive."""
+def logit(token_ids):
+    """The model's logit for a review (T,): above 0 for positive, below 0 for negative."""
     model.eval()
     with torch.no_grad():
-        logit = model(token_ids.unsqueeze(0).to(device), torch.tensor([len(token_ids)], device=device))
-    return torch.sigmoid(logit).item()
+        return model(token_ids.unsqueeze(0).to(device), torch.tensor([len(token_ids)], device=device)).item()
 
 # %%
 sentence = torch.tensor(vocab.encode(words))
-whole = probability(sentence)
-effects = []
-for place, word in enumerate(words):
-    without = torch.cat([sentence[:place], sentence[place + 1 :]])
-    effects.append(whole - probability(without))
-    print(f"without {word:<6} {effects[-1]:+.3f}")
+whole = torch.tensor(logit(sentence))
+without = torch.tensor([logit(torch.cat([sentence[:t], sentence[t + 1 :]])) for t in range(8)])
+effects = whole - without
+for word, effect in zip(words, effects, strict=True):
+    print(f"without {word:<6} {effect:+.2f}")
 
 # %% [markdown]
-# `whole - without` is above 0 for a word that speaks for *positive*, below 0 for one that speaks
-# against. Our run: without *bad* the probability goes from 0 to 1, and no other word moves it by more than
-# 0.001. The package does the same in one batch:
+# `whole - without` is above 0 for a word that speaks for *positive*, and below 0 for one that speaks against it.
+
+# %% [markdown] only="student, walkthrough"
+# In our run *bad* has an effect of @BADEFFECT@, and no other word has one above @OTHERS@. Yours will differ, but *bad*
+# should stand out.
+
+# %% [markdown]
+# The pictures above show the same in their second row, computed by the package's `leave_one_out` in one batch, and
+# as a change of the probability. See how much less is left of the smaller effects there:
 
 # %%
 from practicum_utils.visualize import agreement, kendall_tau, leave_one_out
 
-assert torch.allclose(leave_one_out(model, sentence), torch.tensor(effects), atol=1e-4)
+in_probability = leave_one_out(model, sentence)
+assert torch.allclose(in_probability, whole.sigmoid() - without.sigmoid(), atol=1e-4)
+print([round(effect, 3) for effect in in_probability.tolist()])
 
 # %% [markdown]
-# Do the words with large weights have large effects? **Kendall's tau** compares two orders: 1 means the
-# same order, 0 no relation, -1 reversed.
+# Do the words with large weights also have large effects? **Kendall's tau** compares two orders of the same words.
+# It takes every pair of words, adds 1 if both orders agree which of the two comes first and subtracts 1 if they
+# do not, and divides by the number of pairs. So 1 means the same order, 0 no relation, and -1 the reverse.
+
+# %% [markdown] guess="tau"
+# **Guess before you run:** by weight and by effect, is it the same order in our short sentence?
 
 # %%
-_, weights = model(sentence.unsqueeze(0).to(device), torch.tensor([8], device=device), return_weights=True)
-tau = kendall_tau(weights[0].detach().cpu(), torch.tensor(effects).abs())
+lengths = torch.tensor([8], device=device)
+_, weights = model(sentence.unsqueeze(0).to(device), lengths, return_weights=True)
+tau = kendall_tau(weights[0].detach().cpu(), effects.abs())
 print(f"tau = {tau:.2f} for this sentence")
 
+# %% [markdown] fold="Why is it not higher?" only="student"
+# In our run it is @TAU@ for this sentence, although the word with the largest effect, *bad*, is easy to name. Eight words make 28
+# pairs, and in 21 of them *bad* does not occur. These pairs are made of the seven other words, whose effects are
+# small. Which of two small effects is the larger is nearly chance, but tau counts such a pair as much as one
+# with *bad*. So a tau near 0 for one short sentence does not say that the weights are wrong.
+
 # %% [markdown]
-# One sentence proves nothing, and nobody should pick a pretty one. So: many reviews, drawn by a fixed
-# seed, and the median. Beside leave-one-out stands a second measure, the gradient at the word's
-# embedding; as baselines, random weights, and uniform ones, which have no order at all.
+# One sentence proves nothing, and one can always find a pretty one. So we take many reviews, drawn by a fixed
+# seed. For each of them we measure tau between the weights and the effects, and look at the median. Beside
+# leave-one-out stands a second measure of a word's effect: the gradient at the word's vector, which asks what
+# would change if the word grew a little fainter. What would chance give? Random weights show that.
 
 # %% name="agreement" tell=true
 table = agreement(model, test_set, count=full_or_fast(100, 20))
 print(table)
 
 # %% [markdown]
-# Jain and Wallace (2019) measured the same on IMDB, with a bidirectional LSTM and additive attention:
-# 0.34 with leave-one-out, 0.44 with gradients. Ours at full size: 0.19 and 0.18, better than chance and only
-# half of theirs. The two effect measures hardly agree with each other either (0.18), and the pairs are a
-# reason: each word also stands in two pairs. Leaving it out takes both away and makes a new one of its
-# neighbours, while the gradient at the word's own vector knows nothing of them. What made this model more
-# accurate has made it harder to explain. Their title is *Attention is not Explanation*. Wiegreffe and Pinter answered with *Attention is not not Explanation*: it depends on what
-# one calls an explanation. Both are worth an evening.
+# The last lines are those of Jain and Wallace, who measured the same on IMDB in 2019, with a bidirectional LSTM
+# and additive attention: 0.34 with leave-one-out and 0.44 with gradients.
+
+# %% [markdown] only="student, walkthrough"
+# Ours are @LOO@ and @GRAD@: better than chance, and only half of theirs. But look at the line *gradients* too. Our two
+# measures of effect hardly agree with each other (@BETWEEN@, and theirs do by 0.52). So it is not only the weights
+# that are in doubt here, but also the measures. The pairs are a likely reason: a word that is left out takes two
+# pairs with it, and its neighbours form a new one, of which the gradient at the word's own vector knows nothing.
 
 # %% [markdown]
-# A different question: does the model *need* its weights? Put the same weight on every word, and score
-# it again. When `score` gives 0 for everything, the softmax gives equal shares:
+# Their title is [*Attention is not Explanation*](https://arxiv.org/abs/1902.10186). Wiegreffe and Pinter answered
+# with [*Attention is not not Explanation*](https://arxiv.org/abs/1908.04626): it depends on what one calls an
+# explanation. Both are good to read.
+
+# %% [markdown]
+# One more question: does the model *need* its weights? Put the same weight on every word, and measure the accuracy
+# again. If `score` gives 0 for everything, the softmax gives equal shares:
 
 # %% tell=true
 import copy
 
 even = copy.deepcopy(model)
 nn.init.zeros_(even.score.weight)
-before = run_epoch(model, test_loader, nn.BCEWithLogitsLoss())
-after = run_epoch(even, test_loader, nn.BCEWithLogitsLoss())
+before = run_epoch(model, test_loader, loss_fn)
+after = run_epoch(even, test_loader, loss_fn)
 print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f} with equal ones")
 
+# %% [markdown] only="student, walkthrough"
+# In our run @WITH@ becomes @EVEN@: that is what the weights still bring *after* training. The rest of what the model
+# knows is in the states.
+
 # %% [markdown]
-# At full size, 0.90 becomes 0.88: two points in a hundred are what the weights bring *after* training.
-# The rest of the knowledge sits in the states.
-#
 # ## Predict, then reveal
 #
-# Your turn, before you see any colour. Read this review, and decide which three to six words decide:
+# Your turn, before you see any colour. Read this review as its author wrote it, and choose the three to six words
+# that decide, in your opinion, whether it is positive or negative:
 
 # %% [markdown] only="presenter" minutes=3
-# - **Read** review 8 aloud, **collect five words** from the class, type them between the quotes, run.
+# - **Read** the review aloud, **collect five words** from the class, type them between the quotes, run.
 # - **Say:** the score is no mark for you. It compares two ways of reading.
 
 # %%
-print(" ".join(test_set.tokens(8)))
+import textwrap
 
-# %% [markdown]
-# Write your words between the quotes, and see how much of the weight, and of the effect, they have:
-
-# %%
-my_words = "childish stupid hilarious glad worth"
-predict_then_reveal(model, test_set, 8, guess=my_words)
+print(textwrap.fill(reviews["test"][8]["text"], 96))
 
 # %% [markdown] only="student"
-# More reviews, with a box to type in:
+# Write your words between the quotes, and see how much of the weight, and of the effect, they have. (Without a
+# word of the review in it, nothing is revealed.)
+
+# %% only="student"
+my_words = ""  # three to six words of the review
+predict_then_reveal(model, test_set, 8, guess=my_words)
+
+# %% [markdown] only="walkthrough"
+# The class chose these:
+
+# %% only="walkthrough"
+predict_then_reveal(model, test_set, 8, guess="@WORDS@")
+
+# %% [markdown] fold="What can be learned from it?" only="student, walkthrough"
+# @DISCUSS@
+
+# %% [markdown] only="student"
+# Now one that our model got wrong (yours may be right about it). It is given without punctuation, as the model
+# reads it, with a box to type your words in. Afterwards, look for the words that pulled the answer to the wrong side.
 
 # %% only="student"
 predict_then_reveal(model, test_set, 20)
 
+# %% [markdown] fold="And what misled ours?" only="student"
+# @MISLED@
+
 # %% [markdown]
 # ## Read the mistakes
 #
-# The test reviews that the model was surest of, and wrong:
+# Among the first 300 test reviews, which ones was the model most sure of, and wrong?
 
 # %% [markdown] only="presenter" minutes=2
 # - **One mistake**, read aloud. Which word pulled?
 
 # %%
+def probability(token_ids):
+    """The model's probability that a review (T,) is positive."""
+    return torch.tensor(logit(token_ids)).sigmoid().item()
+
+# %%
 scored = [(probability(test_set[index][0]), index) for index in range(300)]
 wrong = [(p, index) for p, index in scored if (p > 0.5) != (test_set[index][1] == 1)]
-wrong.sort(key=lambda pair: -abs(pair[0] - 0.5))
-print(f"{len(wrong)} of {len(scored)} are wrong; surest of:")
+wrong.sort(key=lambda mistake: -abs(mistake[0] - 0.5))
+print(f"{len(wrong)} of {len(scored)} are wrong; the three it was surest of:")
 for p, index in wrong[:3]:
     print(f"review {index}, probability of positive {p:.2f}")
 
@@ -737,17 +951,17 @@ for p, index in wrong[:3]:
 explore_attention(model, test_set, index=wrong[0][1])
 
 # %% [markdown]
-# Read it aloud. Which words pulled the answer to the wrong side, and what would one have to understand
-# to see through them?
+# Read it aloud. Which words pulled the answer to the wrong side? And what would one have to understand in order
+# not to be misled by them?
 #
 # ## The six sentences
+#
+# The six sentences of lesson 03, for this model:
 
 # %% [markdown] only="presenter" minutes=1
-# - **Compare** with lesson 03: ours still has "I expected to love it, and I was bored" wrong, at 0.97.
+# - **Compare** with lesson 03: @SIX@
 
 # %% tell=true
-from practicum_utils.data import tokenize
-
 for text in (
     "This movie is great!", "This movie is terrible!",
     "It's not great, it's terrible!", "It's not terrible, it's great!",
@@ -759,8 +973,10 @@ for text in (
 # ## Takeaways
 #
 # 1. Attention pooling is an average whose weights the model chooses: scores, softmax, sum.
-# 2. Padding gets the score minus infinity, so its weight is exactly 0.
-# 3. Weights show where the model pooled. Whether those words decide is a measurement, not a look.
+# 2. Padding gets the score minus infinity, so that its weight is exactly 0.
+# 3. If a loss stays where it is, look at the outputs too: are they what the loss function expects?
+# 4. Weights show where the model pooled. Whether those words decide is another question: measure it; don't judge
+#    by eye.
 #
 # ## Questions
 #
@@ -770,8 +986,8 @@ for text in (
 # 4. Weights and leave-one-out disagree on a review. Which one would you show to a user, and what would
 #    you write below it?
 #
-# **One thing to change:** replace `tanh` by nothing, so that the score is linear. What happens to the
-# accuracy, and to the agreement?
+# **One thing to change:** leave out the `tanh`, so that the score is linear. What happens to the accuracy, and to
+# the agreement?
 #
 # Next: **05, the Transformer**, which replaces the two readers by attention as well.
 
