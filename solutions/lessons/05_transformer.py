@@ -112,6 +112,7 @@ test_loader = make_loader(test_set, RECIPE.batch_size)
 # - **Often:** softmax over the wrong dimension: columns sum to 1 instead of rows.
 
 # %%
+set_seed(3)
 words = "not bad at all".split()
 x = torch.randn(4, 6)  # (T, E)
 x
@@ -135,9 +136,16 @@ print("weights:", weights)
 print("the new vector of 'not':", weights @ x)
 
 # %% [markdown]
-# That is self-attention already. But it has a weakness: hardly anything is as similar to a vector as the
-# vector itself, so most of the weight stays where it was. A word can only look for its own likeness.
-#
+# That is self-attention already. But it has two weaknesses. The first: few things are as similar to a vector as
+# the vector itself. How much of its weight does each of the four words leave with itself? The second: the score of
+# *not* with *bad* is that of *bad* with *not*, and one word may need another that does not need it.
+
+# %%
+all_scores = x @ x.T  # (T, T)
+print("what each word gives itself:", all_scores.softmax(dim=1).diag())
+print("the same in both directions:", all_scores[0, 1].item(), all_scores[1, 0].item())
+
+# %% [markdown]
 # So each vector first goes through three matrices, which the model learns. They make a **query** of it
 # (what am I looking for?), a **key** (what can I be found by?) and a **value** (what do I pass on?). Now a word can
 # look for something that it is not.
@@ -502,15 +510,15 @@ print(f"each layer adds to its input:  {gradient_below(layers, add=True):.1e}")
 # (Then two learned vectors stretch and shift it again, if that is of use.)
 
 # %%
-large = 50 * torch.randn(2, 64) + 7
-for name, rows in (("before", large), ("after", nn.LayerNorm(64)(large))):
-    print(f"{name:<6}  mean {rows.mean(dim=1).tolist()}  std {rows.std(dim=1).tolist()}")
+large = 50 * torch.randn(64) + 7
+for name, vector in (("before", large), ("after", nn.LayerNorm(64)(large))):
+    print(f"{name:<6}  mean {vector.mean():.2f}, standard deviation {vector.std():.2f}")
 
 # %% [markdown]
 # Where the normalisation stands is a choice, and ours differs from the original. We normalise *before* each layer,
 # `x + dropout(layer(norm(x)))`, which is called **pre-norm**. The paper of 2017 normalises the *sum*,
-# `norm(x + dropout(layer(x)))`, which is called **post-norm**. With pre-norm nothing at all stands on the way back of
-# the gradient, and training needs no slow start with a rising learning rate, as the original does
+# `norm(x + dropout(layer(x)))`, which is called **post-norm**. With pre-norm the gradient's way
+# back leads through no normalisation between the blocks, and training needs no slow start with a rising learning rate, as the original does
 # ([Xiong and others, 2020](https://arxiv.org/abs/2002.04745)). Most language models of today are pre-norm.
 
 # %% exercise="5.4" minutes=5 catch_up="from practicum_utils.models import TransformerBlock"
@@ -788,7 +796,7 @@ def short_run():
 # **Guess before you run:** an untrained model has a loss of about 0.69. What will it be after three epochs?
 
 # %% name="falling" symptom="tiny-learning-rate"
-model, losses = short_run()
+tried, losses = short_run()
 goes_down = losses[-1] < 0.8 * losses[0]
 verdict("5.D1", goes_down, ok="the loss goes down", symptom="the loss does not go down")
 
@@ -796,13 +804,13 @@ verdict("5.D1", goes_down, ok="the loss goes down", symptom="the loss does not g
 # In our run, once everything was right, the three epochs had losses of 0.63, 0.29 and 0.12; yours will differ a
 # little, and depend on your `make_optimizer`. If yours hardly left 0.69, the next part is about that.
 
-# %% [markdown] diagnose="5.D1" evidence="model=model, new_model=new_model, run_epoch=run_epoch, make_optimizer=make_optimizer, loader=few_reviews()"
+# %% [markdown] diagnose="5.D1" evidence="model=tried, new_model=new_model, run_epoch=run_epoch, make_optimizer=make_optimizer, loader=few_reviews()"
 # You know this symptom. It was the third one of lesson 03 and the one of lesson 04, with two causes that had nothing
 # to do with each other, and it says as little as before. So do not try things at random: for each cause there is a
 # question whose answer differs. Two of the questions you know already.
 #
-# - **What to look at:** Three numbers. The smallest and the largest output of `model` for a batch. The size of a gradient, as `model.output.weight.grad.norm()`, after `run_epoch` has had the same batch once, twice and three times, with `torch.optim.SGD(model.parameters(), lr=0.0)` and `set_seed(0)` before each time, so that dropout blanks the same numbers. And how far the weights are from where they began: `new_model()` makes the same beginning again, so subtract `new_model().hidden.weight` from `model.hidden.weight`.
-# - **What it should be:** Some outputs are below 0. The gradient is the same each time. A weight has moved by something that is not small beside the weight itself; print `model.hidden.weight.abs().mean()` as well. A step of Adam moves a weight by about the learning rate at most, so how far can it get in all the steps of three epochs?
+# - **What to look at:** Three numbers. The smallest and the largest output of `tried`, the model of the short run, for a batch. The size of a gradient of a new model, as `still.output.weight.grad.norm()` with `still = new_model()`, after `run_epoch` has had the same batch once, twice and three times, with `torch.optim.SGD(still.parameters(), lr=0.0)` and `set_seed(0)` before each time, so that dropout blanks the same numbers. And how far the weights are from where they began: `new_model()` makes the same beginning again, so subtract `new_model().hidden.weight` from `tried.hidden.weight`.
+# - **What it should be:** Some outputs are below 0. The gradient is the same each time. A weight has moved by something that is not small beside the weight itself; print `tried.hidden.weight.abs().mean()` as well. A step of Adam moves a weight by about the learning rate at most, so how far can it get in all the steps of three epochs?
 # - **Where it is:** In `make_optimizer`: the learning rate. Try one that is ten times as large, then a hundred times, then a thousand times, two epochs each. This is called a sweep.
 
 # %% [markdown] only="walkthrough"
@@ -812,9 +820,9 @@ verdict("5.D1", goes_down, ok="the loss goes down", symptom="the loss does not g
 # a logit, or has something squeezed it?
 
 # %% name="range" only="walkthrough" tell=true
-model.eval()
+tried.eval()
 with torch.no_grad():
-    logits = model(token_ids, lengths)
+    logits = tried(token_ids, lengths)
 print(f"the outputs lie between {logits.min():.3f} and {logits.max():.3f}")
 
 # %% [markdown] only="walkthrough"
@@ -838,7 +846,7 @@ for _ in range(3):
 
 # %% name="moved" only="walkthrough" tell=true
 start = new_model()
-moved = (model.hidden.weight - start.hidden.weight).abs().mean()
+moved = (tried.hidden.weight - start.hidden.weight).abs().mean()
 steps = 3 * len(few_reviews())
 print(f"{steps} steps moved a weight by {moved:.5f}; its size is {start.hidden.weight.abs().mean():.3f}")
 print(f"a step of Adam is at most about the learning rate: {steps} x 1e-5 = {steps * 1e-5:.5f}")
@@ -875,8 +883,8 @@ print("lowest after two epochs:", f"{min(sweep, key=lambda rate: sweep[rate][-1]
 # %% name="doctor" only="walkthrough"
 from practicum_utils.doctor import examine
 
-model = new_model()
-report = examine(model, few_reviews(), loss_fn, make_optimizer(model), run_epoch)
+patient = new_model()
+report = examine(patient, few_reviews(), loss_fn, make_optimizer(patient), run_epoch)
 report
 
 # %% name="doctor-says" only="walkthrough" verdict=true
