@@ -1,10 +1,11 @@
-"""Checks of lesson 05: self-attention, positions, heads, the block, the classifier."""
+"""Checks of lesson 05: self-attention, positions, heads, block, model, optimizer; a diagnosis."""
 
 import inspect
 import math
 
 import torch
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from practicum_utils.checks import probing
 from practicum_utils.checks.demands import (
@@ -13,12 +14,14 @@ from practicum_utils.checks.demands import (
     demand,
     demand_gradient,
     demand_pair,
+    demand_returned,
     demand_tensor,
     describe,
     same,
 )
-from practicum_utils.checks.exercises import exercise
-from practicum_utils.support.environment import pick_device
+from practicum_utils.checks.exercises import diagnosis, exercise
+from practicum_utils.models import TransformerClassifier
+from practicum_utils.support.environment import evaluating, pick_device
 
 
 @exercise("5.1", "self_attention")
@@ -401,3 +404,167 @@ def _check_maps(model, layers: int, heads: int) -> None:
         same(logits, probing.logits(model, rows)),
         "the logits are others when the maps are asked for.",
     )
+
+
+def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    """Adam for all weights of the model, at 3e-3: what exercise 5.6 asks for."""
+    return torch.optim.Adam(model.parameters(), lr=3e-3)
+
+
+PULL = 0.01  # the gradient of every weight, about what a weight of the lesson's models gets
+# What one of ten such steps may move a weight by: Adam moves it by its learning rate, SGD by a
+# hundredth of its own.
+LEAST, MOST = 3e-4, 9e-2
+
+
+@exercise("5.6", "make_optimizer", planted=("tiny-learning-rate",))
+def check_make_optimizer(make_optimizer) -> None:
+    """5.6: it holds all weights of the model that it was given, and moves them by a fair amount."""
+    for _ in range(2):  # a second model, for what is made for the first one only
+        model = TransformerClassifier(40, 8, 2, inner_size=12, pair_size=2).to(pick_device())
+        before = [weight.detach().clone() for weight in model.parameters()]
+        optimizer = call(make_optimizer, model, given="a TransformerClassifier")
+        demand_returned(optimizer, "the optimizer")
+        demand(
+            isinstance(optimizer, torch.optim.Optimizer),
+            f"an optimizer of torch.optim was wanted, ready-made; it is {describe(optimizer)}.",
+        )
+        demand(
+            all(map(torch.equal, before, model.parameters())),
+            "it changed the weights of the model; that is the work of the optimizer's `step`.",
+        )
+        _check_held(model, optimizer)
+        _check_steps(model, optimizer)
+
+
+def _check_held(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    own = {id(weight): name for name, weight in model.named_parameters()}
+    held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    demand(
+        bool(held & own.keys()),
+        "it holds the weights of another model, not of the one that it was given.",
+    )
+    left_out = [name for weight, name in own.items() if weight not in held]
+    demand(
+        not left_out,
+        f"{len(left_out)} of the {len(own)} weights of the model are not in it, first of all "
+        f"{left_out[0] if left_out else ''}, so they would never learn.",
+    )
+    demand(
+        held <= own.keys(),
+        "beside the model's weights it holds those of something else; give it the model's alone.",
+    )
+
+
+def _check_steps(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Ten steps against the same gradient, where every weight has to go down."""
+    weights = list(model.parameters())
+    before = [weight.detach().clone() for weight in weights]
+    for _ in range(10):
+        for weight in weights:
+            weight.grad = torch.full_like(weight, PULL)
+        call(optimizer.step, given="no closure, as in `run_epoch`")
+    ways = [old - new.detach() for old, new in zip(before, weights, strict=True)]
+    moved = [way.mean().item() / 10 for way in ways]
+    rates = sorted({float(group["lr"]) for group in optimizer.param_groups})
+    said = f"with a learning rate of {' and '.join(f'{rate:g}' for rate in rates)}"
+    demand(rates[0] > 0, f"{said} nothing ever moves.")
+    demand(min(moved) > -LEAST, f"{said} the weights go up where the loss does: `maximize`?")
+    demand(
+        max(moved) <= MOST,
+        f"{said} each step moves a weight by about {max(moved):.2g}, more than the weight itself: "
+        "far too large, the loss will jump about.",
+    )
+    demand(
+        min(moved) >= LEAST or max(moved) < LEAST,
+        f"{said} a step moves one weight by about {max(moved):.1g}, and another by "
+        f"{min(moved):.1g}, hardly at all.",
+    )
+    demand(
+        min(moved) >= LEAST,
+        f"{said} each step moves a weight by about {min(moved):.1g}, far too little: three epochs "
+        "hardly leave the beginning.",
+        bug="tiny-learning-rate",
+    )
+
+
+@diagnosis(
+    "5.D1",
+    bug="tiny-learning-rate",
+    right="A",
+    causes={
+        "A": (
+            "a learning rate that is far too low",
+            "weights that have hardly moved after all the steps, and a loss that falls much faster "
+            "with a hundred times the rate",
+        ),
+        "B": (
+            "a sigmoid too many",
+            "outputs that all lie between 0 and 1, and none below 0",
+        ),
+        "C": (
+            "gradients of earlier batches that are still there",
+            "a gradient of the same batch that grows when `run_epoch` sees it three times",
+        ),
+    },
+)
+def observe_steps(model, new_model, run_epoch, make_optimizer, loader) -> dict[str, str]:
+    """How far the run moved the weights, what larger rates do, the outputs, three gradients."""
+    batch = [part[:16] for part in next(iter(loader))]
+    moved, size = _way(model, new_model())
+    falls = [_loss_after(new_model(), make_optimizer, batch, times) for times in (0, 1, 10, 100)]
+    with evaluating(model), torch.no_grad():
+        outputs = model(*_on_device(model, batch)[:2])
+    sizes = ", ".join(f"{size:.2f}" for size in _gradients_again(new_model(), run_epoch, batch))
+    return {
+        "A": f"In yours the run moved a weight by {moved:.5f} on average, and its size is "
+        f"{size:.3f}. Sixteen reviews, twenty steps: their loss goes from {falls[0]:.3f} to "
+        f"{falls[1]:.3f} with your rate, to {falls[2]:.3f} with ten times and to {falls[3]:.3f} "
+        "with a hundred times that rate.",
+        "B": f"Your outputs lie between {outputs.min():.3f} and {outputs.max():.3f}.",
+        "C": f"Your run_epoch left gradients of {sizes} times the first.",
+    }
+
+
+def _on_device(model: nn.Module, batch) -> list[torch.Tensor]:
+    device = next(model.parameters()).device
+    return [part.to(device) for part in batch]
+
+
+def _way(model: nn.Module, start: nn.Module) -> tuple[float, float]:
+    """How far the weights of the linear layers are from their start, and how large they were."""
+    pairs = [
+        (end.weight.detach(), begin.weight.detach())
+        for end, begin in zip(model.modules(), start.modules(), strict=True)
+        if isinstance(end, nn.Linear)
+    ]
+    moved = torch.cat([(end - begin).abs().flatten() for end, begin in pairs])
+    return moved.mean().item(), torch.cat([w.abs().flatten() for _, w in pairs]).mean().item()
+
+
+def _loss_after(model: nn.Module, make_optimizer, batch, times: float) -> float:
+    """The loss on a batch after twenty steps at so many times the optimizer's learning rate."""
+    token_ids, lengths, labels = _on_device(model, batch)
+    optimizer = make_optimizer(model.eval())  # without dropout
+    for group in optimizer.param_groups:
+        group["lr"] = times * group["lr"]
+    for _ in range(20 if times else 0):
+        optimizer.zero_grad()
+        bce(model(token_ids, lengths), labels).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return bce(model(token_ids, lengths), labels).item()
+
+
+def _gradients_again(model: nn.Module, run_epoch, batch) -> list[float]:
+    """The size of the gradient each time ``run_epoch`` has had one batch, beside the first time.
+
+    Dropout blanks the same numbers each time.
+    """
+    still, sizes = torch.optim.SGD(model.parameters(), lr=0.0), []
+    for _ in range(3):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            run_epoch(model, [batch], nn.BCEWithLogitsLoss(), still)
+        sizes.append(torch.cat([part.grad.flatten() for part in model.parameters()]).norm().item())
+    return [size / sizes[0] for size in sizes]

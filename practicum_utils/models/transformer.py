@@ -31,7 +31,7 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x: torch.Tensor, mask: torch.Tensor, return_weights: bool = False):
         """(B, T, E), mask (B, T) -> (B, T, E), and the weights (B, heads, T, T) if asked for."""
         B, T, E = x.shape
-        queries, keys, values = map(self.split, self.qkv(x).chunk(3, dim=2))
+        queries, keys, values = (self.split(part) for part in self.qkv(x).chunk(3, dim=2))
         mask = mask.reshape(B, 1, 1, T)  # the same keys are hidden from every head and query
         mixed, weights = self_attention(queries, keys, values, mask, return_weights)
         return self.output(mixed.transpose(1, 2).reshape(B, T, E)), weights

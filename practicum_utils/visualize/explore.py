@@ -25,6 +25,10 @@ from practicum_utils.visualize.token_view import TokenView, show_attention
 CHOICES = 200  # reviews in the list of the widget
 TOP = 5
 LINE = 96  # characters of a printed line
+WEIGHTS_ARE = {
+    True: "Where the model pooled.",
+    False: "How much each word was looked at, on average over heads and places.",
+}
 
 
 class NothingGuessedError(ValueError):
@@ -65,7 +69,7 @@ def _picture(model, tokens, token_ids, name: str, facts: list[str]) -> TokenView
         facts.append(f"Read as <unk>: {', '.join(unknown[:TOP])}{more}.")
     if faithfulness is None:
         facts.append("With one word there is no order of words whose agreement could be measured.")
-    heading = f"{name} Where the model pooled."
+    heading = f"{name} {WEIGHTS_ARE[reading.pooled]}"
     return show_attention(tokens, reading.weights, faithfulness, facts, heading)
 
 

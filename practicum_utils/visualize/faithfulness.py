@@ -26,10 +26,14 @@ ROWS_AT_ONCE = 64  # shortened copies of a review in one batch
 
 
 class Reading(NamedTuple):
-    """What a model made of one review: the probability of "positive", and weights (T,)."""
+    """What a model made of one review: the probability of "positive", and weights (T,).
+
+    pooled: whether the model pools by these weights; if not, they are the attention received.
+    """
 
     probability: float
     weights: torch.Tensor
+    pooled: bool = True
 
 
 class Faithfulness(NamedTuple):
@@ -60,9 +64,10 @@ def read_review(model: nn.Module, token_ids: torch.Tensor) -> Reading:
     with evaluating(model), torch.no_grad():
         logits, weights = model(rows, lengths, return_weights=True)
     weights = weights[0].cpu()
-    if weights.dim() > 1:
+    pooled = weights.dim() == 1
+    if not pooled:
         weights = weights.flatten(0, -2).mean(dim=0)
-    return Reading(torch.sigmoid(logits[0]).item(), weights)
+    return Reading(torch.sigmoid(logits[0]).item(), weights, pooled)
 
 
 def leave_one_out(

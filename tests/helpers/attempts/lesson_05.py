@@ -849,3 +849,74 @@ class Restless(Variant):
 @wrong("5.1", "True counts as 1")
 def adds_the_mask(queries, keys, values, mask=None, return_weights=False):
     return attend(queries, keys, values, mask, return_weights, hide=torch.add)
+
+
+# 5.6 make_optimizer
+
+
+@right("5.6")
+def adam(model):
+    return torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+@right("5.6")
+def stochastic_descent(model):
+    return torch.optim.SGD(list(model.parameters()), lr=0.5, momentum=0.9)
+
+
+@right("5.6")
+def in_two_groups(model):
+    tables = [weight for name, weight in model.named_parameters() if "embedding" in name]
+    others = [weight for name, weight in model.named_parameters() if "embedding" not in name]
+    groups = [{"params": tables, "lr": 1e-2}, {"params": others}]
+    return torch.optim.AdamW(groups, lr=2e-3, weight_decay=0.01)
+
+
+@wrong("5.6", "far too large")
+def huge_rate(model):
+    return torch.optim.Adam(model.parameters(), lr=0.5)
+
+
+@wrong("5.6", "the type Adam")
+def class_of_optimizers(model):
+    return torch.optim.Adam
+
+
+@wrong("5.6", "weights of the model are not in it, first of all embedding.weight")
+def last_layer_only(model):
+    return torch.optim.Adam(model.output.parameters(), lr=3e-3)
+
+
+ANOTHER = nn.Linear(3, 1)
+
+
+@wrong("5.6", "the weights of another model")
+def of_another_model(model):
+    return torch.optim.Adam(ANOTHER.parameters(), lr=3e-3)
+
+
+@wrong("5.6", "beside the model's weights")
+def of_both_models(model):
+    return torch.optim.Adam([*model.parameters(), *ANOTHER.parameters()], lr=3e-3)
+
+
+@wrong("5.6", "came back as None")
+def without_return(model):
+    torch.optim.Adam(model.parameters(), lr=3e-3)
+
+
+@wrong("5.6", "nothing ever moves")
+def no_rate(model):
+    return torch.optim.Adam(model.parameters(), lr=0.0)
+
+
+@wrong("5.6", "the weights go up where the loss does")
+def uphill(model):
+    return torch.optim.Adam(model.parameters(), lr=3e-3, maximize=True)
+
+
+@wrong("5.6", "another by 1e-06, hardly at all")
+def half_too_slow(model):
+    tables = [weight for name, weight in model.named_parameters() if "embedding" in name]
+    others = [weight for name, weight in model.named_parameters() if "embedding" not in name]
+    return torch.optim.Adam([{"params": tables, "lr": 3e-3}, {"params": others}], lr=1e-6)
