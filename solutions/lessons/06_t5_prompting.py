@@ -430,14 +430,19 @@ answers = generate(tiny, prompts, sentinels=True)
 for name, answer in zip([*prefixes, "(a gap in it)"], answers, strict=True):
     print(f"{name:<15} -> {answer}")
 
+# %% [markdown] fold="And your guess?" only="student"
+# In our run it wrote `positive`, `imdb`, `story`, `medium`, and *the* for the gap. If you expected the same answer
+# each time: the prefix is a part of the text, and the encoder reads it like any other word. Training has taught the
+# model what to write after it.
+
 # %% verdict=true
 different = len(set(answers)) == len(answers)
 print("ok: the prefix chooses the task" if different else "symptom: the prefix changes nothing")
 
 # %% [markdown]
-# Same weights, same review, five answers. The last form is how every T5 begins to learn: gaps in a text, to be
-# filled. Ours writes *the* into nearly every gap: from 27,000 texts it has learned the form, and the commonest
-# word.
+# Same weights, same review, five answers. To fill gaps, as in the last form, is what Google's T5 was trained for
+# before anything else, because any text will do for that, without labels. Ours writes *the* into nearly every gap:
+# from 27,000 texts it has learned the form, and the commonest word.
 #
 # How good is it under the others? On 5,000 reviews that it has not seen, its written answer is right for 94 % of
 # the sources, 81 % of the topics and 92 % of the lengths; on sentences from Rotten Tomatoes 74, 93 and 90 %.
@@ -558,6 +563,11 @@ wordings = {
 # %% name="wordings" tell=true
 trial = compare_prompts(t5, wordings, reviews)
 show_comparison(trial)
+
+# %% [markdown] fold="And your guess?" only="student"
+# Many bet on the polite question. It helps a model that was trained to follow instructions. The tiny T5 of this
+# course was never given one: it knows four prefixes, so the question is to it some more words of the review, and
+# none of its answers is a label.
 
 # %% [markdown]
 # Here `p` has a meaning. Suppose that a wording and the first one were equally good. How often would chance alone
@@ -730,6 +740,11 @@ for text in (
 ):
     negative, positive = score_labels(t5, to_prompt(text))[0].tolist()
     print(f"{positive:.2f}  {text}")
+
+# %% [markdown] fold="And your guess?" only="student"
+# Whoever reads the last two would say: as far apart as the first two. If they got (nearly) the same number, your
+# model has counted the words and not read them in order. The networks of lessons 03 to 05 were asked about these
+# sentences as well; compare.
 
 # %% [markdown]
 # The tiny T5 of this course gives the last two the same number, 0.39. It weighs words and hardly sees their order,
