@@ -299,7 +299,7 @@ check("6.3", to_text)
 # - **Often:** somebody makes the parser kinder. **Ask** what that parser says to "not positive".
 # - **Mended:** 20 of 20 with the tiny T5.
 
-# %% name="parser" exercise="6.4" minutes=5 catch_up="from practicum_utils.prompting import parse_label"
+# %% exercise="6.4" minutes=5 catch_up="from practicum_utils.prompting import parse_label"
 def parse_label(answer, labels=("negative", "positive")):
     """Return the label that the whole answer is, or None. Case and spaces around it do not count."""
     ### BEGIN SOLUTION
