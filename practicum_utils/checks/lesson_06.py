@@ -1,4 +1,4 @@
-"""Checks of lesson 06, on the tiny T5 that comes with the package."""
+"""Checks of lesson 06, on the tiny T5 that comes with the package; one diagnosis."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ from practicum_utils.checks.demands import (
     describe,
     overlook,
 )
-from practicum_utils.checks.exercises import exercise
+from practicum_utils.checks.exercises import diagnosis, exercise
 from practicum_utils.models import greedy
 from practicum_utils.prompting import T5, load_t5
 
@@ -338,3 +338,36 @@ def _check_row(row) -> None:
         f"the accuracy of the row is {value:.3f}, which is not that of the chosen prompt on the "
         "test part.",
     )
+
+
+@diagnosis(
+    "6.D1",
+    bug="special-tokens-kept",
+    right="B",
+    causes={
+        "A": (
+            "a model that does not write labels",
+            "other pieces than those of a label among the ids that `greedy` returned",
+        ),
+        "B": (
+            "a text that holds more than the answer",
+            "something beside the label when you print an answer with `repr`",
+        ),
+        "C": (
+            "a parser that is too strict",
+            "`None` for the plain words 'positive' and 'negative'",
+        ),
+    },
+)
+def observe_answers(t5: T5, ids, answers: list[str], parse_label) -> dict[str, str]:
+    """One answer on its way: its pieces as written, its text, and what the parser makes of labels.
+
+    ids, answers: the first answer's ids, and the texts of all.
+    """
+    pieces = " ".join(t5.tokenizer.convert_ids_to_tokens([int(i) for i in ids]))
+    parsed = " and ".join(f"{parse_label(label)!r} of {label!r}" for label in SENTIMENT)
+    return {
+        "A": f"The pieces of your first answer are: {pieces}.",
+        "B": f"Your first answer is {answers[0]!r}.",
+        "C": f"Your parser makes {parsed}.",
+    }

@@ -32,3 +32,8 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
     from scipy.stats import binomtest
 
     return float(binomtest(wins, wins + losses).pvalue)
+
+
+def p_in_words(p: float) -> str:
+    """Write a p-value with three digits, and one that these would show as 0 as "< 0.001"."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,7 +1,12 @@
 """A text-to-text model asked by prompts, and prompts compared as an experiment."""
 
 from practicum_utils.models import greedy, to_text
-from practicum_utils.prompting.compare import compare_prompts, fair_comparison, to_prompt
+from practicum_utils.prompting.compare import (
+    compare_prompts,
+    fair_comparison,
+    show_comparison,
+    to_prompt,
+)
 from practicum_utils.prompting.generation import generate, parse_label, score_labels
 from practicum_utils.prompting.lab import prompt_lab
 from practicum_utils.prompting.t5 import T5, load_t5
@@ -16,6 +21,7 @@ __all__ = [
     "parse_label",
     "prompt_lab",
     "score_labels",
+    "show_comparison",
     "to_prompt",
     "to_text",
 ]

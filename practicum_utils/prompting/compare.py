@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from practicum_utils.data import NEGATIVE, POSITIVE
-from practicum_utils.metrics import accuracy_interval, mcnemar
+from practicum_utils.metrics import accuracy_interval, mcnemar, p_in_words
 from practicum_utils.prompting.generation import (
     LABELS,
     batches,
@@ -80,6 +80,12 @@ def compare_prompts(
     progress.close(f"{count}, {len(texts)} reviews each: {seconds:.0f} s")
     columns = ["accuracy", "low", "high", "invalid", "positive", "p", "cut", "seconds"]
     return pandas.DataFrame.from_dict(rows, orient="index")[columns].rename_axis("prompt")
+
+
+def show_comparison(table: "pandas.DataFrame") -> None:
+    """Print rows of ``compare_prompts`` without their seconds; a tiny p as "< 0.001"."""
+    shown = table.drop(columns="seconds")
+    print(shown.to_string(float_format="{:.3f}".format, formatters={"p": p_in_words}))
 
 
 def fair_comparison(

@@ -29,6 +29,12 @@ class Answers(NamedTuple):
         """Put probabilities (N,) together with the labels (N,) of the reviews they are for."""
         return cls(digest_of(labels), torch.as_tensor(positive, dtype=torch.float32))
 
+    def accuracy(self, labels) -> float:
+        """The share of right answers; labels (N,): those that ``digest`` belongs to."""
+        return float(
+            (self.positive > 0.5).eq(torch.from_numpy(_are_positive(labels))).double().mean()
+        )
+
     def save(self, path: str | Path) -> None:
         """Write them as JSON, whole or not at all, to 4 decimals; 5,000 take 25 KB."""
         numbers = (self.positive * ONE).round().int().tolist()
@@ -55,9 +61,13 @@ def digest_of(labels) -> str:
 
     Labels may be a tensor or a list, of 0 and 1 as in a batch, or of 1 and 2 as in the raw reviews.
     """
+    positive = _are_positive(labels)
+    return f"{len(positive)}-{hashlib.sha256(np.packbits(positive).tobytes()).hexdigest()[:16]}"
+
+
+def _are_positive(labels) -> np.ndarray:
     labels = np.asarray(labels.tolist() if isinstance(labels, torch.Tensor) else list(labels))
-    positive = labels == labels.max(initial=0)
-    return f"{len(labels)}-{hashlib.sha256(np.packbits(positive).tobytes()).hexdigest()[:16]}"
+    return labels == labels.max(initial=0)
 
 
 def answer(model: nn.Module, dataset: Dataset) -> Answers:

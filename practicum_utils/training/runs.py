@@ -73,17 +73,21 @@ def _count_in_words(answers: Answers | None) -> str:
     return "" if answers is None else f"; its answers to {len(answers.positive):,} reviews"
 
 
-def recall(name: str) -> History:
+def recall(name: str, at_least: float = 0.0) -> History:
     """Return your own last run of ``name``, or the course's reference run; prints which it is.
 
+    at_least: the test accuracy that your own must have reached; a run that ends below it had
+        something wrong with it, and nothing is to be built on it.
     A run of your own that cannot be read is named, and the reference run is returned.
     Raises KeyError if there is neither, naming the runs there are.
     """
     why = "you have none of your own yet"
     try:
         own = History.load(_own_path(name))
-        print(f"{name}: your own run")
-        return own
+        why = _too_low(own.test_accuracy[-1] if at_least else 1.0, at_least)
+        if not why:
+            print(f"{name}: your own run")
+            return own
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
@@ -93,11 +97,14 @@ def recall(name: str) -> History:
     return reference
 
 
-def recall_answers(name: str, labels: torch.Tensor | Sequence[int]) -> torch.Tensor:
+def recall_answers(
+    name: str, labels: torch.Tensor | Sequence[int], at_least: float = 0.0
+) -> torch.Tensor:
     """Return what the model of your run ``name`` answered: (N,) float32, P("positive") of each.
 
     labels: (N,), those of the reviews that you ask about, in their order; 0 and 1, or 1 and 2 as
         ``load_reviews`` gives them. They tell whether the answers are to these reviews.
+    at_least: the share of them that your own must be right about, as in ``recall``.
     Where your own are missing, unreadable or to other reviews, they are those of the course's
     reference run; prints which they are, and why.
     Raises KeyError if there are none of that name, naming those there are, and ValueError if none
@@ -107,9 +114,12 @@ def recall_answers(name: str, labels: torch.Tensor | Sequence[int]) -> torch.Ten
     try:
         own = Answers.load(_own_path(name, ANSWERS))
         if own.digest == wanted:
+            why = _too_low(own.accuracy(labels), at_least)
+        else:
+            why = f"your own are to {len(own.positive):,} other reviews"
+        if not why:
             print(f"{name}: your own answers")
             return own.positive
-        why = f"your own are to {len(own.positive):,} other reviews"
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
@@ -119,6 +129,13 @@ def recall_answers(name: str, labels: torch.Tensor | Sequence[int]) -> torch.Ten
         raise _other_reviews(name, len(labels), why)
     print(f"{name}: the reference answers that come with the course ({why})")
     return reference.positive
+
+
+def _too_low(accuracy: float, at_least: float) -> str:
+    """Why a run of this accuracy is left aside; nothing if it is not."""
+    if accuracy >= at_least:
+        return ""
+    return f"your own is right for {accuracy:.3f}, so something was wrong in that run"
 
 
 def _other_reviews(name: str, count: int, why: str) -> Exception:

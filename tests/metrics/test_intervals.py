@@ -5,7 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import pytest
 
-from practicum_utils.metrics import accuracy_interval, mcnemar
+from practicum_utils.metrics import accuracy_interval, mcnemar, p_in_words
 from practicum_utils.visualize import plot_accuracies
 
 
@@ -67,6 +67,13 @@ def test_accuracies_are_drawn_with_their_intervals_and_printed(monkeypatch, caps
     out = capsys.readouterr().out.splitlines()
     assert out[0].split() == ["RNN", "0.870", "(0.860", "to", "0.879),", "n", "=", "5,000"]
     assert out[1].endswith("n = 10")
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(1.0, "1.000"), (0.0251, "0.025"), (0.001, "0.001"), (1e-9, "< 0.001")]
+)
+def test_a_p_is_never_written_as_zero(p, words):
+    assert p_in_words(p) == words
 
 
 def test_a_mark_is_a_dashed_line_with_its_name_on_top_and_printed_last(monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Prompts on the embedded T5: the same answer in any batch, labels, and comparisons by hand."""
 
 import datasets
+import pandas
 import pytest
 import torch
 
@@ -15,6 +16,7 @@ from practicum_utils.prompting import (
     load_t5,
     parse_label,
     score_labels,
+    show_comparison,
     to_prompt,
     to_text,
 )
@@ -222,6 +224,18 @@ def test_what_cannot_be_compared_is_refused(t5, prompts, texts, labels, message)
 def test_three_words_for_two_labels_are_refused(t5, reviews):
     with pytest.raises(ValueError, match="two words are needed; got 3"):
         compare_prompts(t5, ["{text}"], reviews, ("bad", "fair", "good"))
+
+
+def test_a_shown_comparison_has_no_seconds_and_no_p_of_zero(capsys):
+    row = {"accuracy": 0.85, "p": 1.0, "seconds": 2.0}
+    table = pandas.DataFrame.from_dict(
+        {"one": row, "other": {**row, "p": 1e-6}}, orient="index"
+    )  # fmt: skip
+    show_comparison(table)
+    show_comparison(table.drop(columns="p"))
+    out = capsys.readouterr().out
+    assert "seconds" not in out and "0.000" not in out
+    assert "< 0.001" in out and out.count("0.850") == 4
 
 
 @pytest.mark.slow

@@ -65,6 +65,14 @@ def test_your_own_run_goes_before_the_reference(home, reference_runs):
     assert recall("alpha").test_accuracy[-1] == 0.7
 
 
+def test_a_run_of_your_own_that_ended_too_low_is_left_aside(home, reference_runs, capsys):
+    remember("alpha", make_history(0.5))
+    assert recall("alpha", at_least=0.6).test_accuracy[-1] == 0.9
+    assert "(your own is right for 0.500, so something was wrong" in capsys.readouterr().out
+    remember("alpha", make_history(0.7))
+    assert recall("alpha", at_least=0.6).test_accuracy[-1] == 0.7
+
+
 def test_an_unknown_name_names_the_known_ones(home, reference_runs):
     with pytest.raises(KeyError, match=r"no run 'gamma' \(you have none.*\); .* are: alpha, beta"):
         recall("gamma")
@@ -247,6 +255,16 @@ def test_own_answers_to_other_reviews_are_left_aside(home, reference_answers, la
     assert recall_answers("alpha", LABELS).tolist() == [0.25] * 5
     told = f"the reference answers that come with the course (your own are to {len(labels)} other"
     assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("labels", [LABELS, [1, 2, 2, 1, 2]], ids=["zero and one", "raw"])
+def test_own_answers_that_are_too_often_wrong_are_left_aside(
+    home, reference_answers, labels, capsys
+):
+    remember_answers("alpha")  # all are above one half, so three of five are right
+    assert recall_answers("alpha", labels, at_least=0.6) == pytest.approx(IN_ORDER, abs=1e-4)
+    assert recall_answers("alpha", labels, at_least=0.61).tolist() == [0.25] * 5
+    assert "(your own is right for 0.600, so something was" in capsys.readouterr().out
 
 
 def test_where_no_answers_are_to_these_reviews_a_sentence_says_what_to_do(home, reference_answers):
