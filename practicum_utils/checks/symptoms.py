@@ -10,8 +10,8 @@ from practicum_utils.checks.exercises import Diagnosis, find
 _LAST: dict[str, bool] = {}  # by diagnosis: whether its verdict said ok when it was last asked
 
 
-def verdict(number: str, healthy: bool, ok: str, symptom: str, after: str = "") -> bool:
-    """Print ``ok: ...`` or ``symptom: ...``, the one line of a symptom cell; return ``healthy``.
+def verdict(number: str, healthy: bool, ok: str, symptom: str, after: str = "") -> None:
+    """Print ``ok: ...`` or ``symptom: ...``, the one line with which a symptom cell ends.
 
     number: the diagnosis that the symptom leads to, as "3.D2".  ok, symptom: the two sentences.
     after: the diagnosis before it; while that one still shows its symptom, this one waits.
@@ -22,10 +22,9 @@ def verdict(number: str, healthy: bool, ok: str, symptom: str, after: str = "") 
             raise ValueError(f"There is no diagnosis {one!r}.")
     if after and not _LAST.get(after, True):
         print("not yet: first mend what the symptom before this one has shown")
-        return False
+        return
     _LAST[number] = bool(healthy)
     print(f"ok: {ok}" if healthy else f"symptom: {symptom}")
-    return bool(healthy)
 
 
 def not_yet_met(bugs: tuple[str, ...]) -> set[str]:

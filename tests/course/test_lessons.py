@@ -21,15 +21,21 @@ TEXTS = ["The film was good, the cast too!", "I don't like it.<br />Why? 10/10",
 
 
 def taught(exercise: str, planted: set[str] = frozenset()) -> dict:
-    """Run the imports of a lesson and its exercise cells up to this one; return the names."""
+    """Run the imports and definitions of a lesson up to this exercise; return the names."""
     names = {}
     lesson = LESSONS[lesson_of(exercise)]
     for cell in lesson.cells:
-        if cell.marks.get("setup") or "exercise" in cell.marks:
-            exec(plant(uncover(cell.text), planted), names)
+        if cell.kind == "code":
+            exec(definitions(plant(uncover(cell.text), planted)), names)
         if cell.marks.get("exercise") == exercise:
             return names
     raise AssertionError(f"no exercise {exercise}")
+
+
+def definitions(code: str) -> str:
+    """Code without the lines that run something."""
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    return ast.unparse(ast.Module([x for x in ast.parse(code).body if isinstance(x, kept)], []))
 
 
 def bare(code: str) -> str:
