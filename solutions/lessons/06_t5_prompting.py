@@ -98,12 +98,13 @@ print("t5 is", t5.name)
 
 # %% [markdown]
 # The reviews that we shall ask about. The tiny T5 gets 500 of them, and so does t5-small on a GPU. On a CPU,
-# t5-small gets 100, so that no table takes longer than a minute or two. (`full_or_fast(a, b)` is `a` for you; `b`
-# is for our own tests, which run every lesson on less data.)
+# t5-small gets 60: then the longest table takes about a minute, and all the waiting of this lesson five. You will
+# see in the intervals what fewer reviews cost. (`full_or_fast(a, b)` is `a` for you; `b` is for our own tests, which
+# run every lesson on less data.)
 
 # %%
 slow = t5 is not tiny and t5.device.type == "cpu"
-reviews = load_reviews(max_test=full_or_fast(100 if slow else 500, 60))["test"]
+reviews = load_reviews(max_test=full_or_fast(60 if slow else 500, 60))["test"]
 
 # %% [markdown]
 # ## What it reads
@@ -512,7 +513,7 @@ print("ok: the prompt beats guessing" if beats else "symptom: no better than gue
 # `p` compares a row with the first one, so it says nothing yet. `cut` is the share of prompts that were too long.
 #
 # With the tiny T5 of this course and 500 reviews it is 0.852, and every free answer is a label. The interval
-# reaches about 3 points to either side (with 100 reviews it would be 7), and smaller differences are
+# reaches about 3 points to either side (with 60 reviews it would be 9), and smaller differences are
 # mostly luck. Next to lessons 03 to 05 and the yardstick (5,000 reviews each, so about 1 point):
 
 # %% tell=true

@@ -97,6 +97,7 @@ def diagnose(reader: Reader, diagnosis: str, complaints: list[str]) -> None:
         if not said.strip().startswith(wanted):
             complaints.append(f"{diagnosis}, answer {letter!r}: {said.strip()[:200]}")
     reader.type(answer, f'{name} = "{entry.right}"')
+    reader.type(answer, f'{name} = "{entry.right}"')
     if CATALOGUE[entry.bug].in_general not in reader.run(check) + said and entry.right == letter:
         complaints.append(f"{diagnosis}: the rule does not unfold")
 
