@@ -140,16 +140,16 @@ def _wrong_reversals(got, table: torch.Tensor, rows: list) -> dict[str, torch.Te
     }
 
 
-def _padded(rows: list[list[int]], T: int) -> torch.Tensor:
-    return torch.tensor([row + [0] * (T - len(row)) for row in rows])
+def _padded(rows: list[list[int]], width: int) -> torch.Tensor:
+    return torch.tensor([row + [0] * (width - len(row)) for row in rows])
 
 
-def _wrong_places_read(rows: list[list[int]], T: int) -> dict[str, torch.Tensor]:
+def _wrong_places_read(rows: list[list[int]], width: int) -> dict[str, torch.Tensor]:
     """What comes of it if each new place t of a row reads a wrong old place."""
-    wide = _padded(rows, T + 1).tolist()
+    wide = _padded(rows, width + 1)
 
     def read(place: Callable[[int, int], int]) -> torch.Tensor:
-        places = [[min(max(place(len(row), t), 0), T) for t in range(T)] for row in rows]
+        places = [[min(max(place(len(row), t), 0), width) for t in range(width)] for row in rows]
         return torch.tensor(
             [[row[i] for i in read] for row, read in zip(wide, places, strict=True)]
         )
@@ -159,7 +159,7 @@ def _wrong_places_read(rows: list[list[int]], T: int) -> dict[str, torch.Tensor]
             read(lambda length, t: length - 1 - t)
         ),
         "everything is one place too late; the place of the last word is length - 1": (
-            read(lambda length, t: length - t if t <= length else T)
+            read(lambda length, t: length - t if t <= length else width)
         ),
         "behind the first word the row is mirrored, the words come back in their old order": (
             read(lambda length, t: abs(length - 1 - t))
