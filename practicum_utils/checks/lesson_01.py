@@ -67,7 +67,7 @@ def check_vocabulary(cls) -> None:
     """1.2: the four special ids, falling frequency, the unknown word, there and back."""
     vocab = call(cls, list(WORDS))
     look_up = _looking_up(vocab)
-    _check_special_ids(look_up)
+    _check_special_ids(vocab, look_up)
     size = call(len, vocab, given="nothing")
     wanted = len(WORDS) + 4
     demand(size == wanted, f"{len(WORDS)} words and 4 special tokens have the length {size}.")
@@ -89,10 +89,12 @@ def _looking_up(vocab):
     def look_up(token: str):
         return call(lambda: vocab[token], given=f"the token {token!r}")
 
-    first, special = look_up(WORDS[0]), [look_up(token) for token in SPECIAL]
-    count = len(WORDS)
-    if first != 0 or special != list(range(count, count + 4)) or not overlook("pad-is-a-word"):
+    count, special = len(WORDS), [look_up(token) for token in SPECIAL]
+    behind = all(map(_is_whole, special)) and set(special) == set(range(count, count + 4))
+    if not behind or not overlook("pad-is-a-word"):
         return look_up
+    in_order = special == sorted(special)
+    demand(in_order, f"the special tokens are to have ids in the order {', '.join(SPECIAL)}.")
 
     def look_up_mended(token: str):
         found = look_up(token)
@@ -106,7 +108,7 @@ def _is_whole(value) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _check_special_ids(look_up) -> None:
+def _check_special_ids(vocab, look_up) -> None:
     first = look_up(WORDS[0])
     demand(
         first != 0,
@@ -117,8 +119,10 @@ def _check_special_ids(look_up) -> None:
         got = look_up(token)
         demand(_is_whole(got), f"an id is an int; that of {token!r} is {describe(got)}.")
         demand(got == wanted, f"the token {token!r} has the id {got!r}, not {wanted}.")
-    got = look_up(UNKNOWN)
-    demand(got == 1, f"an unknown word has the id {got!r}, not that of `<unk>`.")
+    demand(
+        look_up(UNKNOWN) == 1,
+        f"an unknown word has the id {vocab[UNKNOWN]!r}, not that of `<unk>`.",
+    )
 
 
 def _check_there_and_back(vocab) -> None:

@@ -293,51 +293,65 @@ def _check_metrics(metrics, calls: list[dict], work: str) -> None:
     batches = [(one["logits"], torch.tensor([0.0, *LABELS])[one["ids"].cpu()]) for one in calls]
     losses, hits = _per_batch(batches, _loss), _per_batch(batches, _share_of_hits)
     loss, accuracy = _mean(losses), _mean(hits)
-    got = _unaveraged(got, losses, hits)
-    swapped = math.isclose(got[0], accuracy, abs_tol=1e-4) and math.isclose(
-        got[1], loss, abs_tol=1e-4
-    )
+    swapped = _equal(got[0], accuracy) and _equal(got[1], loss)
     demand(not swapped, f"loss and accuracy have changed places: {seen}.")
-    wrong = _wrong_means(losses) | {
+    for_loss, for_accuracy = _means_to_use(got, losses, hits)
+    _check_loss(got[0], batches, for_loss, seen)
+    _check_accuracy(got[1], batches, for_accuracy, seen)
+
+
+def _equal(one: float, other: float) -> bool:
+    return math.isclose(one, other, abs_tol=1e-4)
+
+
+def _means_to_use(got: tuple, losses: list[float], hits: list[float]) -> tuple:
+    """How loss and accuracy are to be averaged; as in the planted bug, where that may pass.
+
+    The accuracy is where that bug shows, so a loss alone that is averaged in this way is refused.
+    """
+    plain = _equal(got[0], _plain_mean(losses)), _equal(got[1], _plain_mean(hits))
+    right = _equal(got[0], _mean(losses)), _equal(got[1], _mean(hits))
+    averaged = not right[1] and plain[1]
+    averaged = averaged or (not right[0] and plain[0] and (plain[1] or not right[1]))
+    if not (averaged and overlook("average-of-averages")):
+        return _mean, _mean
+    return _mean if right[0] else _plain_mean, _plain_mean
+
+
+def _check_loss(got: float, batches: list[tuple], mean: Callable, seen: str) -> None:
+    losses = _per_batch(batches, _loss)
+    wrong = _wrong_means(losses, mean) | {
         "logits and labels have changed places in the loss": (
-            _mean(_per_batch(batches, lambda logits, labels: _loss(labels, logits)))
+            mean(_per_batch(batches, lambda logits, labels: _loss(labels, logits)))
         ),
         "the logits went through a sigmoid before the loss, which has one of its own": (
-            _mean(_per_batch(batches, lambda logits, labels: _loss(logits.sigmoid(), labels)))
+            mean(_per_batch(batches, lambda logits, labels: _loss(logits.sigmoid(), labels)))
         ),
         "`loss_fn` was not used; it is that of a loss of your own": (
-            _mean(_per_batch(batches, bce))
+            mean(_per_batch(batches, bce))
         ),
     }
-    _name(got[0], loss, seen, "loss", wrong)
-    wrong = _wrong_means(hits) | {
+    _name(got, mean(losses), seen, "loss", wrong)
+
+
+def _check_accuracy(got: float, batches: list[tuple], mean: Callable, seen: str) -> None:
+    hits = _per_batch(batches, _share_of_hits)
+    accuracy = mean(hits)
+    wrong = _wrong_means(hits, mean) | {
         "a logit above 0 means positive, but some between 0 and 0.5 were taken for negative": (
-            _mean(_per_batch(batches, lambda logits, labels: _share_of_hits(logits - 0.5, labels)))
+            mean(_per_batch(batches, lambda logits, labels: _share_of_hits(logits - 0.5, labels)))
         ),
         "logits were rounded and compared with labels": (
-            _mean(_per_batch(batches, lambda x, labels: (x.round() == labels).float().mean()))
+            mean(_per_batch(batches, lambda x, labels: (x.round() == labels).float().mean()))
         ),
         "it is the share of positive answers, right or wrong": (
-            _mean(_per_batch(batches, lambda logits, labels: (logits > 0).float().mean()))
+            mean(_per_batch(batches, lambda logits, labels: (logits > 0).float().mean()))
         ),
-        "every review was taken for positive": _mean(_per_batch(batches, lambda _, y: y.mean())),
+        "every review was taken for positive": mean(_per_batch(batches, lambda _, y: y.mean())),
         "it is in per cent; a share from 0 to 1 is wanted": 100 * accuracy,
         "it is the share of wrong answers": 1 - accuracy,
     }
-    _name(got[1], accuracy, seen, "accuracy", wrong)
-
-
-def _unaveraged(got: tuple, losses: list[float], hits: list[float]) -> tuple:
-    """Loss and accuracy; where they are means of means and that may pass, as if they were not.
-
-    The accuracy is where it shows, so it has to be one of them.
-    """
-    mean = sum(losses) / len(losses), sum(hits) / len(hits)
-    loss_fits = any(math.isclose(got[0], one, abs_tol=1e-4) for one in (mean[0], _mean(losses)))
-    averaged = math.isclose(got[1], mean[1], abs_tol=1e-4)
-    if averaged and loss_fits and overlook("average-of-averages"):
-        return _mean(losses), _mean(hits)
-    return got
+    _name(got, accuracy, seen, "accuracy", wrong)
 
 
 def _share_of_hits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -353,12 +367,17 @@ def _mean(means: list[float]) -> float:
     return sum(mean * size for mean, size in zip(means, SIZES, strict=True)) / sum(SIZES)
 
 
-def _wrong_means(means: list[float]) -> dict[str, float]:
+def _plain_mean(means: list[float]) -> float:
+    """The mean of the batches' means, whatever their sizes."""
+    return sum(means) / len(means)
+
+
+def _wrong_means(means: list[float], mean: Callable) -> dict[str, float]:
     """What comes of the batches' means by each mistake of adding up and dividing."""
-    right = _mean(means)
+    right = mean(means)
     return {
         "it is the mean of the batches' means, and a batch of one review counts as much as one of "
-        "four": sum(means) / len(means),
+        "four": _plain_mean(means),
         "the sum over the reviews was not divided by their number": right * sum(SIZES),
         "the sum over the batches was divided by the number of reviews": sum(means) / sum(SIZES),
         "the sum over the batches was not divided": sum(means),
@@ -370,10 +389,10 @@ def _wrong_means(means: list[float]) -> dict[str, float]:
 
 
 def _name(got: float, wanted: float, seen: str, what: str, mistakes: dict[str, float]) -> None:
-    if math.isclose(got, wanted, abs_tol=1e-4):
+    if _equal(got, wanted):
         return
     for sentence, wrong in mistakes.items():
-        if math.isclose(got, wrong, abs_tol=1e-4):
+        if _equal(got, wrong):
             raise CheckError(f"the {what} is wrong: {sentence}; {seen}.")
     raise CheckError(f"the {what} is not the mean over all {sum(SIZES)} reviews: {seen}.")
 

@@ -105,49 +105,64 @@ def check_reverse_reviews(reverse_reviews) -> None:
 def _wrong_reversals(got, table: torch.Tensor, rows: list) -> dict[str, torch.Tensor]:
     """What the known mistakes give, the last of them one whose padding is that of ``got``."""
     T, longest = table.shape[1], max(map(len, rows))
-
-    def padded(changed: list) -> torch.Tensor:
-        return torch.tensor([row + [0] * (T - len(row)) for row in changed])
-
-    def read(places: Callable[[int, int], int]) -> torch.Tensor:
-        """Each new place t of a row reads the old place ``places(length, t)``."""
-        wide = [row + [0] * (T + 1 - len(row)) for row in rows]
-        return torch.tensor([
-            [row[min(max(places(len(words), t), 0), T)] for t in range(T)]
-            for row, words in zip(wide, rows, strict=True)
-        ])  # fmt: skip
-
-    shifted = [[*row[:-1][::-1], row[-1]] for row in rows]
-    early = [[*row[:256][::-1], *row[256:]] for row in rows]
-    cut = [row[:128][::-1] + row[128:] for row in rows]
-    in_front = torch.tensor([[0] * (T - len(row)) + row for row in rows])
     up_to = torch.cat([table[:, :longest].flip(1), table[:, longest:]], 1)
+    of_rows = {
+        "the last real token was left where it is, off by one": (
+            [[*row[:-1][::-1], row[-1]] for row in rows]
+        ),
+        "the first word is lost, off by one": [row[::-1][:-1] for row in rows],
+        "the last word is lost, off by one": [row[:-1][::-1] for row in rows],
+        "the zeros stand in front of the words, and the words in their old order": (
+            [[0] * (T - len(row)) + row for row in rows]
+        ),
+        "of long rows only 256 places are turned; a row may have 300 places": (
+            [row[:256][::-1] + row[256:] for row in rows]
+        ),
+        "of long rows only 128 places are turned; a row may have 300 places": (
+            [row[:128][::-1] + row[128:] for row in rows]
+        ),
+    }
+    right = _padded([row[::-1] for row in rows], T)
     return {
         "nothing was reversed": table,
         "whole rows were reversed, so that the padding stands in front": table.flip(1),
         "every row was reversed up to where the longest one ends": up_to,
         "the order of the rows was reversed instead of the words in them": table.flip(0),
-        "the last real token was left where it is, off by one": padded(shifted),
-        "the first word is lost, off by one": padded([row[::-1][:-1] for row in rows]),
-        "the last word is lost, off by one": padded([row[:-1][::-1] for row in rows]),
-        "on the places of the padding stands the first word again; they are to hold 0": (
-            read(lambda length, t: length - 1 - t)
-        ),
-        "everything is one place too late; the place of the last word is length - 1": (
-            read(lambda length, t: length - t if t <= length else T)
-        ),
-        "behind the first word the row is mirrored, the words come back in their old order": (
-            read(lambda length, t: abs(length - 1 - t))
-        ),
-        "the zeros stand in front of the words, and the words in their old order": in_front,
         "the ids are sorted by their numbers; a review is turned around in its own order": (
             table.sort(dim=1, descending=True).values
         ),
         "the ids are sorted by their numbers, smallest first": table.sort(dim=1).values,
-        "of long rows only 256 places are turned; a row may have 300 places": padded(early),
-        "of long rows only 128 places are turned; a row may have 300 places": padded(cut),
+        **{sentence: _padded(changed, T) for sentence, changed in of_rows.items()},
+        **_wrong_places_read(rows, T),
         "the words are right, but the places of the padding are to hold 0": (
-            padded([row[::-1] for row in rows]).where(table.cpu() != 0, _cpu_like(got, table))
+            right.where(right != 0, _cpu_like(got, table))
+        ),
+    }
+
+
+def _padded(rows: list[list[int]], width: int) -> torch.Tensor:
+    return torch.tensor([row + [0] * (width - len(row)) for row in rows])
+
+
+def _wrong_places_read(rows: list[list[int]], width: int) -> dict[str, torch.Tensor]:
+    """What comes of it if each new place t of a row reads a wrong old place."""
+    wide = _padded(rows, width + 1)
+
+    def read(place: Callable[[int, int], int]) -> torch.Tensor:
+        places = [[min(max(place(len(row), t), 0), width) for t in range(width)] for row in rows]
+        return torch.tensor(
+            [[row[i] for i in read] for row, read in zip(wide, places, strict=True)]
+        )
+
+    return {
+        "on the places of the padding stands the first word again; they are to hold 0": (
+            read(lambda length, t: length - 1 - t)
+        ),
+        "everything is one place too late; the place of the last word is length - 1": (
+            read(lambda length, t: length - t if t <= length else width)
+        ),
+        "behind the first word the row is mirrored, the words come back in their old order": (
+            read(lambda length, t: abs(length - 1 - t))
         ),
     }
 

@@ -6,6 +6,7 @@ has itself: its solution, its stub, its planted bugs; and with what is wrong for
 
 import ast
 import functools
+import itertools
 import random
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from torch import nn
 from practicum_utils import models
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.bugs.planting import blank, plant, uncover
-from practicum_utils.checks import CheckError, check, exercises
+from practicum_utils.checks import CheckError, check, diagnosis, exercises, symptoms
 from practicum_utils.checks import exercise as register
 from practicum_utils.checks.exercises import _REGISTERED, find, lesson_of
 from practicum_utils.checks.session import OWN
@@ -292,6 +293,96 @@ def test_a_planted_bug_is_refused_for_what_it_does(exercise, bug, capsys):
     assert message.startswith(f"exercise {exercise}, {EXERCISES[exercise].name}: ")
     assert "\n" not in message and "could not go on" not in message
     assert capsys.readouterr().out == ""
+
+
+LET_PASS = {
+    "1.2": ["pad-is-a-word"],
+    "1.3": ["labels-one-two"],
+    "2.2": ["average-of-averages", "missing-zero-grad"],
+    "6.3": ["special-tokens-kept"],
+}
+
+
+@pytest.fixture
+def met(monkeypatch):
+    """Call it with a bug: its symptom cell has said ok."""
+    monkeypatch.setattr(symptoms, "_LAST", {})
+    with patch.dict(_REGISTERED):
+
+        def meet(bug):
+            number = f"9.D{len(symptoms._LAST) + 1}"
+            diagnosis(number, bug, "A", {"A": "it"})(lambda: {})
+            symptoms.verdict(number, True, ok="gone", symptom="there")
+
+        yield meet
+
+
+@pytest.mark.parametrize("exercise", LET_PASS)
+def test_a_planted_bug_passes_until_it_has_been_met(exercise, met, capsys):
+    title = f"exercise {exercise}, {EXERCISES[exercise].name}"
+    for count in range(1, len(LET_PASS[exercise]) + 1):
+        for bugs in itertools.combinations(LET_PASS[exercise], count):
+            check(exercise, planted(exercise, *bugs))
+            assert capsys.readouterr().out == f"ok so far: {title}\n"
+    check(exercise, planted(exercise))
+    assert capsys.readouterr().out == f"ok: {title}\n"
+    for bug in LET_PASS[exercise]:
+        met(bug)
+        with pytest.raises(CheckError, match=f"{title}: "):
+            check(exercise, planted(exercise, bug))
+
+
+@pytest.mark.parametrize(
+    ("exercise", "attempt", "words"),
+    [
+        pytest.param(exercise, attempt, words, id=f"{exercise}-{name_of(attempt)}")
+        for exercise in LET_PASS
+        for attempt, words in WRONG[exercise]
+    ],
+)
+def test_no_other_mistake_passes_for_a_planted_one(exercise, attempt, words, met, capsys):
+    """The bugs themselves pass; everything else is refused by the same words as in strictness."""
+    if name_of(attempt) in THE_BUGS:
+        check(exercise, attempt)
+        assert said(capsys)[-1].startswith("ok so far: ")
+        return
+    with pytest.raises(CheckError) as caught:
+        check(exercise, attempt)
+    assert words in str(caught.value) or "kept from one call" in words  # kept from a test before
+
+
+# Attempts that are just the planted bug.
+THE_BUGS = {"SpecialLast", "OneAndTwo", "averages_of_averages", "never_clears", "keeps_marks"}
+
+
+BESIDE = [
+    # exercise, a line of the class's solution and what it becomes, words of the refusal
+    ("1.2", 'self.ids.get(token, self.ids["<unk>"])', "self.ids.get(token, 0)", "unknown word"),
+    ("1.2", "return [self[token] for token in tokens]", "pass", "a way through has no `return`"),
+    ("1.2", "return [self.tokens[index] for", "return [self.tokens[index - 1] for", "there and"),
+    ("1.2", '"<unk>", "<bos>"', '"<bos>", "<unk>"', "ids in the order <pad>, <unk>"),
+    ("1.2", "[*words, ", "[*sorted(words), ", "follow the order of the words"),
+    ("1.3", "[-max_length:]", "[:max_length]", "the first tokens were kept"),
+    ("1.3", "torch.tensor(float(", "torch.tensor(int(", "float32"),
+    ("1.3", '= columns["label"]', '= [3 - label for label in columns["label"]]', "targets 0 and 1"),
+    ("2.2", "model.train(training)", "model.train()", "still in training mode"),
+    ("2.2", "logits > 0", "logits > 0.5", "some between 0 and 0.5 were taken for negative"),
+    ("2.2", "optimizer.step()", "optimizer.step(); optimizer.step()", "6 times for 3 batches"),
+    ("2.2", "loss.backward()", "(2 * loss).backward()", "not the gradient of the mean loss"),
+    ("2.2", "loss_sum += loss.item()", "loss_sum += 2 * loss.item()", "the loss is not the mean"),
+    ("6.3", "decode(ids)", "decode(ids[1:])", "still has the marks"),
+    ("6.3", ".strip()", ".strip().upper()", "not those of the ids"),
+]
+
+
+@pytest.mark.parametrize(("exercise", "line", "instead", "words"), BESIDE)
+def test_beside_the_planted_bugs_another_mistake_is_refused(exercise, line, instead, words, met):
+    bugs = set(LET_PASS[exercise])
+    code = plant(uncover(EXERCISE_CELLS[exercise].text), bugs)
+    assert line in code
+    with pytest.raises(CheckError) as caught:
+        check(exercise, made(exercise, code.replace(line, instead)))
+    assert words in str(caught.value)
 
 
 def test_the_lessons_plant_bugs_in_their_exercises():

@@ -157,6 +157,9 @@ class SpecialLast(TwoDictionaries):
         self.to_id = {token: place for place, token in enumerate([*words, *SPECIAL])}
         self.to_token = {place: token for token, place in self.to_id.items()}
 
+    def __getitem__(self, token):
+        return self.to_id.get(token, self.to_id["<unk>"])
+
 
 @wrong("1.2", "KeyError")
 class NoUnknown(TwoDictionaries):

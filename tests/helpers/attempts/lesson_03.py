@@ -311,7 +311,7 @@ class KeepsColumn(models.SimpleRNN):
         return super().forward(token_ids, lengths).unsqueeze(1)
 
 
-@wrong("3.3", "dropout stays on")
+@wrong("3.3", "something stays random, such as a dropout")
 class DropsAlways(models.SimpleRNN):
     def read(self, rnn, token_ids, lengths):
         states, _ = rnn(self.embedding(token_ids))

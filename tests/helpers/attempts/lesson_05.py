@@ -682,7 +682,7 @@ class SkipsTheBlocks(Variant):
         return self.decide(self.mean(x, mask, lengths))
 
 
-@wrong("5.5", "dropout stays on")
+@wrong("5.5", "something stays random, such as a dropout")
 class DropsAlways(Variant):
     def decide(self, mean):
         return super().decide(functional.dropout(mean, 0.5))
