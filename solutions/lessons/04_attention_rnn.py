@@ -992,7 +992,7 @@ for text in (
 #
 # 1. Attention pooling is an average whose weights the model chooses: scores, softmax, sum.
 # 2. Padding gets the score minus infinity, so that its weight is exactly 0.
-# 3. If a loss stays where it is, look at the outputs too: are they what the loss function expects?
+# 3. If a loss stays where it is, look at what the model answers, too.
 # 4. Weights show where the model pooled. Whether those words decide is another question: measure it; don't judge
 #    by eye.
 #
