@@ -681,7 +681,7 @@ examine(model, few_reviews(), loss_fn, optimizer, run_epoch)
 # Change runtime type > T4 GPU* makes it a few seconds.)
 
 # %% [markdown] only="presenter" minutes=3
-# - **Start it, then talk:** three epochs, about a minute. **Ask:** better than 0.89? *About 0.905.*
+# - **Start it, then talk:** three epochs, about a minute. **Ask:** better than 0.89? *Between 0.90 and 0.91.*
 # - **Read** the comparison: accuracy *and* seconds.
 
 # %% [markdown] guess="accuracy"
@@ -708,8 +708,8 @@ if good:
 compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attention_rnn": history})
 
 # %% [markdown] only="student, walkthrough"
-# Ours reaches @ACC@ with this seed. With other seeds it is between 0.90 and 0.91, and yours will differ a little. That
-# is more than a point above the simple RNN.
+# Ours is between 0.90 and 0.91, whichever seed we take, and yours will differ a little. That is more than a point
+# above the simple RNN.
 
 # %% [markdown]
 # ## Was it the pooling or the pairs?
@@ -783,11 +783,11 @@ explore_attention(model, test_set)
 # a word may move the logit far and the probability by next to nothing. By hand, on the short sentence:
 
 # %% [markdown] only="presenter" minutes=5
-# - **Run** leave-one-out: without "bad" the logit rises by @BAD@, and no other word moves it as far.
-# - **Ask:** so, is the tau of this sentence high? *@TAU@: seven words have no effect worth an order, and 21 of the
-#   28 pairs are among them.*
-# - **Read** the table: about @LOO@ with leave-one-out; random weights 0.00.
-# - **Ask:** does it *need* its weights? *About @WITH@ with, @EVEN@ with equal ones.*
+# - **Run** leave-one-out: without "bad" the logit rises by about 22, and no other word moves it by more than 5.
+# - **Ask:** so, is the tau of this sentence high? *About 0.1: seven words have small effects, and 21 of the 28
+#   pairs are among them.*
+# - **Read** the table: about 0.2 with leave-one-out; random weights 0.00.
+# - **Ask:** does it *need* its weights? *About 0.90 with, 0.88 with equal ones.*
 
 # %%
 def logit(token_ids):
@@ -808,8 +808,8 @@ for word, effect in zip(words, effects, strict=True):
 # `whole - without` is above 0 for a word that speaks for *positive*, and below 0 for one that speaks against it.
 
 # %% [markdown] only="student, walkthrough"
-# In our run *bad* has an effect of @BADEFFECT@, and no other word has one above @OTHERS@. Yours will differ, but *bad*
-# should stand out.
+# In our run *bad* has an effect of about -22, and the effects of all other words are between -5 and 5. Yours will
+# differ, but *bad* should stand out.
 
 # %% [markdown]
 # The pictures above show the same in their second row, computed by the package's `leave_one_out` in one batch, and
@@ -836,11 +836,15 @@ _, weights = model(sentence.unsqueeze(0).to(device), lengths, return_weights=Tru
 tau = kendall_tau(weights[0].detach().cpu(), effects.abs())
 print(f"tau = {tau:.2f} for this sentence")
 
-# %% [markdown] fold="Why is it not higher?" only="student"
-# In our run it is @TAU@ for this sentence, although the word with the largest effect, *bad*, is easy to name. Eight words make 28
-# pairs, and in 21 of them *bad* does not occur. These pairs are made of the seven other words, whose effects are
-# small. Which of two small effects is the larger is nearly chance, but tau counts such a pair as much as one
-# with *bad*. So a tau near 0 for one short sentence does not say that the weights are wrong.
+# %% [markdown] fold="Why is it not higher?" only="student, walkthrough"
+# In our run tau is about 0.1 for this sentence, although it is easy to name the word with the largest effect, *bad*.
+# There are two reasons. Eight words make 28 pairs, and in 21 of them *bad* does not occur. These pairs are made of the
+# seven other words, whose effects are small. Which of two small effects is the larger is nearly chance, but tau
+# counts such a pair as much as one with *bad*. So a tau near 0 for one short sentence does not say that the weights
+# are wrong.
+#
+# And *bad* need not have the largest weight. In our run *movie* has more. The model pools *places*, and at the
+# place of *movie* stands the pair *bad movie*, beside states that have read *bad*.
 
 # %% [markdown]
 # One sentence proves nothing, and one can always find a pretty one. So we take many reviews, drawn by a fixed
@@ -857,10 +861,11 @@ print(table)
 # and additive attention: 0.34 with leave-one-out and 0.44 with gradients.
 
 # %% [markdown] only="student, walkthrough"
-# Ours are @LOO@ and @GRAD@: better than chance, and only half of theirs. But look at the line *gradients* too. Our two
-# measures of effect hardly agree with each other (@BETWEEN@, and theirs do by 0.52). So it is not only the weights
-# that are in doubt here, but also the measures. The pairs are a likely reason: a word that is left out takes two
-# pairs with it, and its neighbours form a new one, of which the gradient at the word's own vector knows nothing.
+# Ours are both about 0.2. That is more than chance gives, and about half of what they found. But look at the line
+# *gradients* as well: our two measures of effect agree with each other by only 0.2, and theirs by 0.52. So it is not
+# only the weights that are in doubt here, but also the measures. The pairs are a likely reason. A word that is left
+# out takes two pairs with it, and its neighbours form a new one, of which the gradient at the word's own vector
+# knows nothing.
 
 # %% [markdown]
 # Their title is [*Attention is not Explanation*](https://arxiv.org/abs/1902.10186). Wiegreffe and Pinter answered
@@ -881,8 +886,8 @@ after = run_epoch(even, test_loader, loss_fn)
 print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f} with equal ones")
 
 # %% [markdown] only="student, walkthrough"
-# In our run @WITH@ becomes @EVEN@: that is what the weights still bring *after* training. The rest of what the model
-# knows is in the states.
+# In our run about 0.90 becomes 0.88. Two points in a hundred are what the weights bring *after* training; the rest of
+# what the model knows is in the states.
 
 # %% [markdown]
 # ## Predict, then reveal
@@ -893,11 +898,12 @@ print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f
 # %% [markdown] only="presenter" minutes=3
 # - **Read** the review aloud, **collect five words** from the class, type them between the quotes, run.
 # - **Say:** the score is no mark for you. It compares two ways of reading.
+# - **Point at** "excellent": nearly all the effect, and only a small part of the weight.
 
 # %%
 import textwrap
 
-print(textwrap.fill(reviews["test"][8]["text"], 96))
+print(textwrap.fill(reviews["test"][177]["text"], 96))
 
 # %% [markdown] only="student"
 # Write your words between the quotes, and see how much of the weight, and of the effect, they have. (Without a
@@ -905,26 +911,37 @@ print(textwrap.fill(reviews["test"][8]["text"], 96))
 
 # %% only="student"
 my_words = ""  # three to six words of the review
-predict_then_reveal(model, test_set, 8, guess=my_words)
+predict_then_reveal(model, test_set, 177, guess=my_words)
 
 # %% [markdown] only="walkthrough"
 # The class chose these:
 
 # %% only="walkthrough"
-predict_then_reveal(model, test_set, 8, guess="@WORDS@")
+predict_then_reveal(model, test_set, 177, guess="excellent amazing talent shines predictable")
 
 # %% [markdown] fold="What can be learned from it?" only="student, walkthrough"
-# @DISCUSS@
+# Most people choose *excellent*, *amazing* or *shines*. Our model answers positive, and is right. Its weights are spread
+# over many words, *shines* among them, but the effect is not: nearly all of it belongs to *excellent*, without which
+# the model would not be sure any more. So here the weights would have told you less than leaving words out did.
+#
+# *Predictable* and *in the slightest* speak against the film, if you ask the model. A reader knows better, because of
+# *albeit slightly* and of *doesn't suffer*. But among our training reviews with the word *slightest* only 24 % are
+# positive, and among those with *excellent* 80 % are. This is what the model learns from.
 
 # %% [markdown] only="student"
-# Now one that our model got wrong (yours may be right about it). It is given without punctuation, as the model
-# reads it, with a box to type your words in. Afterwards, look for the words that pulled the answer to the wrong side.
+# Now a review that our model got wrong; yours may be right about it. This time the text stands there as the model
+# reads it, nearly without punctuation, above a box for your words. It was labelled positive. When you have seen the
+# answer, look for the words that pulled it to the wrong side.
 
 # %% only="student"
-predict_then_reveal(model, test_set, 20)
+predict_then_reveal(model, test_set, 319)
 
 # %% [markdown] fold="And what misled ours?" only="student"
-# @MISLED@
+# Its author calls the film *goofy as hell* and means it kindly. Our model says negative, with a probability of
+# positive of only 0.03. Perhaps you chose *hell* or *hate*; they have little effect. *Throw*, *let's* and *oh* have
+# the largest, and all three pull towards negative. Among the training reviews with *throw* only 33 % are positive,
+# with *let's* 34 %, with *oh* 28 %. Here they belong to *let's throw in some humor*, which is praise. The words
+# *best* and *humor* pull the other way, and not far enough.
 
 # %% [markdown]
 # ## Read the mistakes
@@ -959,7 +976,8 @@ explore_attention(model, test_set, index=wrong[0][1])
 # The six sentences of lesson 03, for this model:
 
 # %% [markdown] only="presenter" minutes=1
-# - **Compare** with lesson 03: @SIX@
+# - **Compare** with lesson 03. Ours is wrong, and sure, about two: "It's not terrible, it's great!" at 0.00, and
+#   "I expected to love it, and I was bored." at 1.00. Which ones are wrong changes with the seed.
 
 # %% tell=true
 for text in (
@@ -974,7 +992,7 @@ for text in (
 #
 # 1. Attention pooling is an average whose weights the model chooses: scores, softmax, sum.
 # 2. Padding gets the score minus infinity, so that its weight is exactly 0.
-# 3. If a loss stays where it is, look at the outputs too: are they what the loss function expects?
+# 3. If a loss stays where it is, look at what the model answers, too.
 # 4. Weights show where the model pooled. Whether those words decide is another question: measure it; don't judge
 #    by eye.
 #
