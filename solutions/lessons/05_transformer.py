@@ -776,10 +776,12 @@ def make_optimizer(model):
 check("5.6", make_optimizer)
 
 # %% name="make-few"
+few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
+batch_size = full_or_fast(64, 32)
+
 def few_reviews():
     """A loader of a few thousand training reviews."""
-    few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
-    return make_loader(few, batch_size=full_or_fast(64, 32), shuffle=True)
+    return make_loader(few, batch_size, shuffle=True)
 
 # %% name="short-run"
 loss_fn = nn.BCEWithLogitsLoss()
