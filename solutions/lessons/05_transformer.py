@@ -745,7 +745,8 @@ for positions in (False, True):
 from practicum_utils.training import run_epoch
 
 # %% [markdown]
-# Until now the line that makes the optimizer was given. This time it is yours, as a function:
+# Until now the line that makes the optimizer was given. This time it is yours, as a function. Take Adam: it moves every
+# weight by steps of its own, also the vectors of rare words, which plain SGD would hardly move at all.
 
 # %% exercise="5.6" minutes=2 catch_up="from practicum_utils.checks.lesson_05 import make_optimizer"
 def make_optimizer(model):
