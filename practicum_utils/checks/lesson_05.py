@@ -414,7 +414,7 @@ def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
 PULL = 0.01  # the gradient of every weight, about what a weight of the lesson's models gets
 # What one of ten such steps may move a weight by: Adam moves it by its learning rate, SGD by a
 # hundredth of its own.
-LEAST, MOST = 3e-4, 9e-2
+LEAST, MOST = 4e-4, 9e-2
 
 
 @exercise("5.6", "make_optimizer", planted=("tiny-learning-rate",))

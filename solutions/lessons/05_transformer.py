@@ -745,7 +745,8 @@ for positions in (False, True):
 from practicum_utils.training import run_epoch
 
 # %% [markdown]
-# Until now the line that makes the optimizer was given. This time it is yours, as a function:
+# Until now the line that makes the optimizer was given. This time it is yours, as a function. Take Adam: it moves every
+# weight by steps of its own, also the vectors of rare words, which plain SGD would hardly move at all.
 
 # %% exercise="5.6" minutes=2 catch_up="from practicum_utils.checks.lesson_05 import make_optimizer"
 def make_optimizer(model):
@@ -776,10 +777,12 @@ def make_optimizer(model):
 check("5.6", make_optimizer)
 
 # %% name="make-few"
+few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
+batch_size = full_or_fast(64, 32)
+
 def few_reviews():
     """A loader of a few thousand training reviews."""
-    few = Subset(train_set, range(full_or_fast(4_000, 2_000)))
-    return make_loader(few, batch_size=full_or_fast(64, 32), shuffle=True)
+    return make_loader(few, batch_size, shuffle=True)
 
 # %% name="short-run"
 loss_fn = nn.BCEWithLogitsLoss()
