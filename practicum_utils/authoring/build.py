@@ -110,6 +110,4 @@ def _keep_outputs(notebook: NotebookNode, path: Path) -> bool:
         return False
     for before, after in zip(old, new, strict=True):
         after.outputs, after.execution_count = before.outputs, before.execution_count
-    if "language_info" in committed.metadata:  # which the execution has written
-        notebook.metadata["language_info"] = committed.metadata.language_info
     return True

@@ -138,9 +138,10 @@ def lab(options: typer.Context) -> None:
 
     Without a clone it opens a copy of them, in practicum-notebooks.
     """
+    from practicum_utils.authoring.lab import command  # a server, which no other command needs
+
     folder = notebooks_to_open(typer.echo)
-    command = [sys.executable, "-m", "jupyterlab", str(folder), *options.args]
-    raise typer.Exit(subprocess.run(command).returncode)
+    raise typer.Exit(subprocess.run(command(folder, *options.args)).returncode)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ replaces what is left of the marks by the ids and tags of a published notebook.
 """
 
 import hashlib
+import platform
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,13 +25,16 @@ CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
 TOLD = "-told"  # ends the id of a cell whose output `practicum run` prints
 FOLDERS = {"student": "notebooks", "solution": "solutions", "walkthrough": "solutions/debugged"}
 COPIES = tuple(FOLDERS)
-LANGUAGE = {  # as JupyterLab writes it, so that a notebook that was only opened is not modified
+# JupyterLab writes both when the kernel has started; a notebook that had others is then modified.
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {
     "codemirror_mode": {"name": "ipython", "version": 3},
     "file_extension": ".py",
     "mimetype": "text/x-python",
     "name": "python",
     "nbconvert_exporter": "python",
     "pygments_lexer": "ipython3",
+    "version": platform.python_version(),
 }
 WRONG_ON_PURPOSE = """\
 > **This solution is wrong, and on purpose.** It is what the class has at the end of the lesson:
@@ -207,8 +211,7 @@ def to_notebook(cells: list[Cell], lesson: Lesson, stop_at_exception: bool = Fal
                 metadata={**cell.metadata, **({"tags": tags} if tags else {})},
             )
         )
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return v4.new_notebook(cells=nodes, metadata={"kernelspec": kernel, "language_info": LANGUAGE})
+    return v4.new_notebook(cells=nodes, metadata={"kernelspec": KERNEL, "language_info": LANGUAGE})
 
 
 def identifiers(cells: list[Cell], number: str) -> list[str]:

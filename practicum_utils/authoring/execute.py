@@ -46,7 +46,6 @@ def execute(
         if cell.cell_type == "code":
             cell.outputs = [_stored(output) for output in cell.outputs if not _is_widget(output)]
     notebook.metadata.pop("widgets", None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
 
 
 def _may_run(cell: NotebookNode) -> bool:

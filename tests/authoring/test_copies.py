@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
 from tiny_course import LESSON_01, LESSON_02, LESSON_03, URL, read_text, read_tiny
 
 from practicum_utils.authoring.copies import CHECKED, COPIES, FOLDERS, RAISES, SKIP, make_copy
@@ -57,6 +58,7 @@ def test_every_copy_is_a_valid_notebook_without_a_trace_of_its_making(tiny, kind
     assert all(set(tags(cell)) <= {CHECKED, RAISES, SKIP} for cell in notebook.cells)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
     assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info == IPythonKernel.language_info
     text = everything(notebook)
     assert not re.search(r"# BUG|(BEGIN|END) SOLUTION", text)
     assert "Say it slowly." not in text  # the presenter's own

@@ -14,7 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from practicum_utils.authoring.build import FOLDERS, find_root
-from practicum_utils.authoring.copies import take_catch_up
+from practicum_utils.authoring.copies import KERNEL, take_catch_up
 
 ROOT = find_root()
 WITH_CARDS = {"03", "04", "05"}  # lessons whose walkthroughs show what the doctor says
@@ -53,9 +53,6 @@ from practicum_utils.prompting import load_t5
 
 t5 = load_t5("tiny")
 """
-
-# Without it JupyterLab asks which kernel is wanted.
-KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -96,7 +93,7 @@ def opened(window, course):
 
     def open_notebook(path, notebook=None):
         if notebook is not None:
-            notebook.metadata["kernelspec"] = KERNEL
+            notebook.metadata["kernelspec"] = KERNEL  # or JupyterLab asks which one is wanted
             nbformat.write(notebook, course / path)
         pages.append(lab.Lab(window.new_page(), course, path))
         return pages[-1]
@@ -150,6 +147,22 @@ def test_a_notebook_is_readable_untrusted_in_light_and_dark(path, opened):
     assert badge.get_attribute("href").endswith(f"/blob/main/{path}")
     for details in notebook.page.locator(".jp-Notebook details").all()[:2]:
         demand_folding(details)
+
+
+@pytest.mark.lesson("03")
+@pytest.mark.parametrize("copy", FOLDERS)
+def test_a_notebook_is_not_modified_by_opening_it(copy, opened):
+    (path,) = (ROOT / FOLDERS[copy]).glob("03_*.ipynb")
+    lesson = nbformat.read(path, as_version=4)
+    lesson.metadata["language_info"] = {"name": "python", "version": "3.10.1"}  # another Python
+    notebook = opened(f"{copy}_only_opened.ipynb", lesson)
+    before = notebook.file.read_bytes()
+    notebook.wait_for_kernel()
+    notebook.wait_for_language()
+    assert not notebook.is_modified()
+    assert notebook.file.read_bytes() == before
+    notebook.replace_line("except ImportError:", "set_seed(0)", "set_seed(1)")
+    assert notebook.is_modified()
 
 
 def test_the_probe_sees_every_fault(opened):

@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +18,8 @@ from pathlib import Path
 
 import nbformat
 from tiers import HANGS
+
+from practicum_utils.authoring.lab import command
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # No sandbox, which root may not have; no call home, for which there is no network.
@@ -78,7 +79,7 @@ def write_setting(home: Path, name: str, values: dict) -> None:
 
 @contextmanager
 def serve(folder: Path, home: Path) -> Iterator[str]:
-    """Run JupyterLab on ``folder``, all its files under ``home``; yields its address.
+    """Run JupyterLab on ``folder`` as practicum lab does, its files under ``home``; its address.
 
     Its list of trusted notebooks is new, so every notebook with outputs is untrusted.
     """
@@ -88,16 +89,17 @@ def serve(folder: Path, home: Path) -> Iterator[str]:
     folders |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings")}
     folders |= {"JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
     port = free_port()
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--allow-root",
+    options = [
+        "--no-browser", f"--port={port}", "--allow-root",
         "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True",
     ]  # fmt: skip
     home.mkdir(parents=True, exist_ok=True)
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(
-            command, env={**os.environ, **folders}, stdout=log, stderr=subprocess.STDOUT
-        )
+            command(folder, *options),
+            env={**os.environ, **folders}, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for_server(server, address, home / "server.log")
@@ -191,6 +193,14 @@ class Lab:
             f"{SESSION}?.isReady && {KERNEL}?.connectionStatus == 'connected'"
             f" && {KERNEL}.status == 'idle'"
         )
+
+    def wait_for_language(self) -> None:
+        """Wait until the notebook has been told what its kernel speaks."""
+        self.page.evaluate(f"() => Promise.all([{KERNEL}.info, {KERNEL}.spec])")
+
+    def is_modified(self) -> bool:
+        """Does the tab say that there is something to save, which autosave would then write?"""
+        return self.page.evaluate("() => jupyterapp.shell.currentWidget.context.model.dirty")
 
     def run_all(self) -> None:
         """Run > Run All Cells, and wait for its end, be it the last cell or an error."""
