@@ -30,6 +30,7 @@ def check_masked_softmax(masked_softmax) -> None:
     """4.1: against a softmax over each row's real scores alone, of any size."""
     lengths = torch.tensor([5, 2, 1, 4])
     mask = (torch.arange(5) < lengths.unsqueeze(1)).to(pick_device())
+    _check_kept(masked_softmax, (torch.randn(4, 5), mask), ("scores", "mask"))
     for scores in (torch.randn(4, 5), 3 * torch.randn(4, 5) - 4):
         scores = scores.to(mask.device).requires_grad_()
         wanted = _softmax_by_rows(scores, mask)
@@ -43,7 +44,6 @@ def check_masked_softmax(masked_softmax) -> None:
         )
         demand_gradient(got, "the table of weights")
         demand_same_gradients(got, wanted, {"the scores": scores})
-    _check_kept(masked_softmax, (torch.randn(4, 5), mask.cpu()), ("scores", "mask"))
     _check_large(masked_softmax, mask)
     _check_refusal(masked_softmax)
 
@@ -63,19 +63,19 @@ def _check_kept(function, given: tuple, names: tuple) -> None:
 
 def _check_large(masked_softmax, mask: torch.Tensor) -> None:
     """Scores of any size, among the words and behind them."""
-    for real, padding in ((100, 0), (-100, 0), (0, 300), (0, -300)):
+    for words, padding in ((100, 100), (-100, -100), (0, 300)):
         scores = torch.randn(mask.shape, device=mask.device)
-        scores = scores + torch.where(mask, real, padding)
+        scores = scores + torch.where(mask, words, padding)
         got = call(masked_softmax, scores.clone(), mask.clone())
-        where = f"around {real} on the words" if real else f"around {padding} on the padding"
+        wanted = _softmax_by_rows(scores.double(), mask).float()
+        demand_tensor(got, wanted.shape, "the weights", "(B, T)")
+        where = f"around {words}" if words else f"that are large on the padding ({padding})"
         demand(
-            bool(torch.isfinite(got).all()),
-            f"for scores {where} the weights are nan or infinite: exp(100) is more than a float32 "
-            "can hold, and 0 / 0 is nan. Hide the padding first, then use torch.softmax, which "
-            "takes the largest score off before.",
+            same(got, wanted),
+            f"for scores {where} the weights come out wrong, {describe(got[1])} in row 1: exp(100) "
+            "is more than a float32 can hold, exp(-100) is nearly 0, and 0 / 0 is nan. Hide the "
+            "padding first, then use torch.softmax, which subtracts the largest score before.",
         )
-        wanted = _softmax_by_rows(scores.double(), mask).to(got)
-        compare(got, wanted, f"the table of weights for scores {where}", "(B, T)", {})
 
 
 def _softmax_by_rows(scores: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -135,6 +135,8 @@ def check_attention_pool(attention_pool) -> None:
         scores = torch.randn(B, 5, device=device, requires_grad=True)
         lengths = torch.tensor([3, 5, 1, 4])[:B]
         mask = (torch.arange(5) < lengths.unsqueeze(1)).to(device)
+        given = tuple(one.detach() for one in (states, scores, mask))
+        _check_kept(attention_pool, given, ("states", "scores", "mask"))
         wanted = _softmax_by_rows(scores, mask)
         pooled = sum(wanted[:, t, None] * states[:, t] for t in range(5))
         pair = demand_pair(call(attention_pool, states, scores, mask), "the result")
@@ -147,8 +149,6 @@ def check_attention_pool(attention_pool) -> None:
         demand_gradient(pair[0], "the table of pooled vectors")
         inputs = {"the states": states, "the scores": scores}
         demand_same_gradients(pair[0], pooled, inputs)
-    given = tuple(one.detach() for one in (states, scores, mask))
-    _check_kept(attention_pool, given, ("states", "scores", "mask"))
 
 
 def _wrong_pools(states, scores, mask, weights) -> dict[str, torch.Tensor]:
@@ -415,7 +415,8 @@ def _check_pooling(model, vector: torch.Tensor | None) -> None:
         "Is the sum of the weighted states averaged once more, or something else pooled?",
     )
     for _ in range(probing.DRAWS if vector is not None else 0):
-        probing.shake_and_forget(model)
+        probing.shake(model, 2.0)
+        probing.forget(model)
         with torch.no_grad():
             vector *= 60 / vector.abs().sum()
             words = probing.some_words(5)

@@ -193,9 +193,10 @@ def ask_all(model: nn.Module) -> None:
 def _ask_registered(model: nn.Module) -> None:
     """The layers that learn are those that PyTorch knows: made once, and kept in the model."""
     once, again = (strangers(model) for _ in range(2))
+    known = set(map(id, model.parameters()))
     for layer in again:
-        if not any(True for _ in layer.parameters()):
-            continue  # such as nn.ReLU()(x), which has nothing to learn
+        if known.issuperset(map(id, layer.parameters())):
+            continue  # nn.ReLU()(x) has nothing to learn, and a slice of an nn.Sequential is known
         name = type(layer).__name__
         demand(
             any(layer is other for other in once),

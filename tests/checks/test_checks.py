@@ -49,9 +49,9 @@ def pairs(table):
 
 
 def refused(exercise, attempt) -> str:
-    """The message by which the check refuses an attempt."""
+    """The message by which the check refuses an attempt, planted bugs included."""
     with pytest.raises(CheckError) as caught:
-        check(exercise, attempt)
+        check(exercise, attempt, strict=True)
     return str(caught.value)
 
 
