@@ -219,7 +219,7 @@ def demand_same_gradients(
     for name, one, other in zip(inputs, found, expected, strict=True):
         demand(
             same(one, other, 1e-3),
-            f"the numbers are right, but the gradient that {name} get is not: the way back is cut "
+            f"the numbers are right, but the gradient at {name} is not: the way back is cut "
             "in one place (detach, no_grad, item, torch.tensor), or goes through nan.",
         )
 

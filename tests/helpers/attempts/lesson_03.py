@@ -574,6 +574,13 @@ class OutputWithoutBias(Parts):
         self.output = nn.Linear(hidden_size, 1, bias=False)
 
 
+@right("3.3")
+class HiddenWithoutBias(Parts):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.hidden = nn.Linear(2 * hidden_size, hidden_size, bias=False)
+
+
 @wrong("3.3", "is a length fixed in the code")
 class ReadsAHundredWords(models.SimpleRNN):
     def forward(self, token_ids, lengths):

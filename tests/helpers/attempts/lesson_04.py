@@ -478,19 +478,19 @@ def fills_in_place(scores, mask):
     return scores.masked_fill_(~mask, -torch.inf).softmax(dim=1)
 
 
-@wrong("4.1", "the gradient that the scores get is not")
+@wrong("4.1", "the gradient at the scores is not")
 def half_a_gradient(scores, mask):
     weights = attention.masked_softmax(scores, mask)
     return (weights + weights.detach()) / 2
 
 
-@wrong("4.2", "the gradient that the scores get is not")
+@wrong("4.2", "the gradient at the scores is not")
 def weights_that_do_not_learn(states, scores, mask):
     weights = attention.masked_softmax(scores, mask)
     return torch.einsum("bt,bth->bh", weights.detach(), states), weights
 
 
-@wrong("4.2", "the gradient that the states get is not")
+@wrong("4.2", "the gradient at the states is not")
 def states_that_do_not_learn(states, scores, mask):
     weights = attention.masked_softmax(scores, mask)
     return torch.einsum("bt,bth->bh", weights, states.detach()), weights
@@ -571,6 +571,15 @@ class Cells(nn.Module):
 class DropsThePooled(Variant):
     def decide(self, pooled):
         return self.output(self.hidden(self.dropout(pooled)).clamp(min=0))[:, 0]
+
+
+@right("4.3")
+class WithoutBiases(Variant):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.attention, self.hidden = (
+            nn.Linear(2 * hidden_size, hidden_size, bias=False) for _ in range(2)
+        )
 
 
 @wrong("4.3", "no reader comes from the end")
