@@ -296,6 +296,33 @@ def demand_gradient(value: torch.Tensor, what: str) -> None:
     )
 
 
+def demand_same_gradients(
+    got: torch.Tensor, wanted: torch.Tensor, inputs: Mapping[str, torch.Tensor]
+) -> None:
+    """Refuse a result whose gradients at its inputs are not those of the expected one.
+
+    inputs: what both were computed from, by its name in words; each needs gradients.
+    """
+    mix = torch.randn_like(wanted)
+    given = list(inputs.values())
+    found, expected = (
+        torch.autograd.grad(
+            (result * mix).sum(),
+            given,
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        for result in (got, wanted)
+    )
+    for name, one, other in zip(inputs, found, expected, strict=True):
+        demand(
+            same(one, other, 1e-3),
+            f"the numbers are right, but the gradient at {name} is not: the way back is cut "
+            "in one place (detach, no_grad, item, torch.tensor), or goes through nan.",
+        )
+
+
 def compare(
     got, expected: torch.Tensor, what: str, meaning: str, mistakes: Mapping[str, torch.Tensor]
 ) -> None:

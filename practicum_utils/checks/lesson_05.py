@@ -2,12 +2,14 @@
 
 import inspect
 import math
+import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from practicum_utils.checks import probing
+from practicum_utils.checks import anatomy, probing
 from practicum_utils.checks.demands import (
     call,
     compare,
@@ -15,6 +17,7 @@ from practicum_utils.checks.demands import (
     demand_gradient,
     demand_pair,
     demand_returned,
+    demand_same_gradients,
     demand_tensor,
     describe,
     same,
@@ -28,31 +31,62 @@ from practicum_utils.support.environment import evaluating, pick_device
 def check_self_attention(self_attention) -> None:
     """5.1: against sums written out, with and without weights and mask."""
     device = pick_device()
-    queries, keys, values = (torch.randn(2, 3, 5, 4, device=device) for _ in range(3))
-    queries.requires_grad_()
+    given = [torch.randn(2, 3, 5, 4, device=device, requires_grad=True) for _ in range(3)]
     keep = torch.tensor([[1, 1, 0, 1, 0], [1, 0, 1, 1, 1]], dtype=torch.bool, device=device)
-    batch, row = keep.reshape(2, 1, 1, 5), keep[0]
+    batch, row = keep.reshape(2, 1, 1, 5), keep[:1]
     for mask, asked in ((None, True), (None, False), (batch, True), (batch, False), (row, True)):
-        shown = "without a mask" if mask is None else f"with a mask {tuple(mask.shape)}"
-        shown += ", with return_weights=True" if asked else ""
-        masked = {} if mask is None else {"mask": mask}
-        wished = {"return_weights": True} if asked else {}
-        given = f"queries, keys and values (2, 3, 5, 4) {shown}"
-        result = call(self_attention, queries, keys, values, given=given, **masked, **wished)
-        result = demand_pair(result, f"the result {shown}")
-        wanted, wrong = _weights_of(queries.detach(), keys, mask)
-        if asked:
-            compare(result[1], wanted, f"the weights {shown}", "(..., T, T)", wrong)
-        mixed = {sentence: weights @ values for sentence, weights in wrong.items()}
-        compare(result[0], wanted @ values, f"the output {shown}", "(..., T, D)", mixed)
-        demand_gradient(result[0], "the output")
-    _check_flat(self_attention)
+        _check_attended(self_attention, given, mask, asked)
+    # One text alone, (T, D), as the lesson calls it by hand.
+    flat = [torch.randn(4, 2, device=device, requires_grad=True) for _ in range(3)]
+    _check_attended(self_attention, flat, None, True)
+
+
+def _check_attended(self_attention, given: list, mask, asked: bool) -> None:
+    """One call: the numbers, the gradients, and what was given stays as it was."""
+    before = [one.detach().clone() for one in given]
+    shape = tuple(given[0].shape)
+    shown = "without a mask" if mask is None else f"with a mask {tuple(mask.shape)}"
+    shown += " for (T, D)" if len(shape) == 2 else ""
+    shown += ", with return_weights=True" if asked else ""
+    masked = {} if mask is None else {"mask": mask.clone()}
+    wished = {"return_weights": True} if asked else {}
+    words = f"queries, keys and values {shape} {shown}"
+    result = call(self_attention, *given, given=words, **masked, **wished)
+    result = demand_pair(result, f"the result {shown}")
+    _demand_kept(("queries", "keys", "values"), given, before)
+    wanted, wrong = _weights_of(*given[:2], mask)
+    if asked:
+        compare(result[1], wanted.detach(), f"the weights {shown}", "(..., T, T)", wrong)
+    values, mixed = given[2].detach(), (wanted @ given[2])
+    mistakes = {sentence: weights @ values for sentence, weights in wrong.items()}
+    mistakes["the weights were multiplied with the keys; the values are what is mixed"] = (
+        wanted @ given[1]
+    )
+    compare(result[0], mixed.detach(), f"the output {shown}", "(..., T, D)", mistakes)
+    demand(
+        asked or result[1] is None,
+        "the weights came back although nobody asked for them: without return_weights=True the "
+        "second of the two results is None.",
+    )
+    demand_gradient(result[0], "the output")
+    names = ("the queries", "the keys", "the values")
+    demand_same_gradients(result[0], mixed, dict(zip(names, given, strict=True)))
+
+
+def _demand_kept(names: tuple, given, before) -> None:
+    """Refuse a change of what was given."""
+    for name, now, then in zip(names, given, before, strict=True):
+        demand(
+            torch.equal(now, then),
+            f"it changed the {name} it was given: `{name} += ...`, `/=` and functions whose names "
+            f"end in _ write into the caller's tensor; make a new one (`{name} = {name} + ...`).",
+        )
 
 
 def _weights_of(queries, keys, mask) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The right weights, and those that each mistake makes."""
     T, D = queries.shape[-2:]
-    dots = torch.einsum("bhqd,bhkd->bhqk", queries, keys)
+    dots = torch.einsum("...qd,...kd->...qk", queries, keys)
     keep = torch.ones(T, dtype=torch.bool, device=dots.device) if mask is None else mask
 
     def hidden(scores: torch.Tensor) -> torch.Tensor:
@@ -65,73 +99,107 @@ def _weights_of(queries, keys, mask) -> tuple[torch.Tensor, dict[str, torch.Tens
         "the scores are divided by the root of T; D is the size of a query": (
             hidden(dots / math.sqrt(T)).softmax(-1)
         ),
+        "the scores are divided by the root of 2; D is the size of a query, here another": (
+            hidden(dots / math.sqrt(2)).softmax(-1)
+        ),
         "the softmax runs over the queries; each query shares itself out among the keys": (
             hidden(scaled).softmax(-2).nan_to_num()
+        ),
+        "the softmax runs over dimension 1; the keys are the last one, -1": (
+            hidden(scaled).softmax(1).nan_to_num()
+        ),
+        "these are scores: the softmax is missing": hidden(scaled),
+        "these are scores: the root of D and the softmax are missing": hidden(dots),
+        "the softmax was taken twice": hidden(hidden(scaled).softmax(-1)).softmax(-1),
+        "each word sees only the words before it, as in a model that writes; here it sees all": (
+            hidden(scaled.masked_fill(torch.ones_like(scaled).triu(1) > 0, -math.inf)).softmax(-1)
         ),
         "queries and keys have changed places": hidden(scaled.transpose(-2, -1)).softmax(-1),
     }
     if mask is not None:
-        wrong |= {
-            "the mask was not used: keys that are padding have weights": scaled.softmax(-1),
-            "the mask is turned around: it is True on real keys": (
-                scaled.masked_fill(keep, -math.inf).softmax(-1).nan_to_num()
-            ),
-            "the mask was added to the scores, and True counts as 1": (scaled + keep).softmax(-1),
-            "the mask came after the softmax, so the rows no longer sum to 1": (
-                scaled.softmax(-1) * keep
-            ),
-            "the scores of padding became 0, and the exponential of 0 is 1": (
-                (scaled * keep).softmax(-1)
-            ),
-        }
+        wrong |= _wrong_masks(scaled, keep)
+    wrong = {sentence: weights.detach() for sentence, weights in wrong.items()}
     return hidden(scaled).softmax(-1), wrong
 
 
-def _check_flat(self_attention) -> None:
-    """The same function for one text alone, (T, D), as the lesson calls it by hand."""
-    queries, keys, values = (torch.randn(4, 2, device=pick_device()) for _ in range(3))
-    result = call(self_attention, queries, keys, values, return_weights=True)
-    mixed, weights = demand_pair(result, "the result for (T, D)")
-    wanted = (queries @ keys.T / math.sqrt(2)).softmax(1)
-    compare(weights, wanted, "the weights for (T, D)", "(T, T)", {})
-    compare(mixed, wanted @ values, "the output for (T, D)", "(T, D)", {})
+def _wrong_masks(scaled: torch.Tensor, keep: torch.Tensor) -> dict[str, torch.Tensor]:
+    of_queries = keep.transpose(-2, -1)
+    return {
+        "the mask was not used: keys that are padding have weights": scaled.softmax(-1),
+        "the mask is turned around: it is True on real keys": (
+            scaled.masked_fill(keep, -math.inf).softmax(-1).nan_to_num()
+        ),
+        "the mask was added to the scores, and True counts as 1": (scaled + keep).softmax(-1),
+        "the mask came after the softmax, so the rows no longer sum to 1": (
+            scaled.softmax(-1) * keep
+        ),
+        "the scores of padding became 0, and the exponential of 0 is 1": (scaled * keep).softmax(
+            -1
+        ),
+        "the mask hides queries (the last dimension but one) instead of keys (the last)": (
+            scaled.masked_fill(~of_queries, -math.inf).softmax(-1).nan_to_num()
+        ),
+        "the mask hides queries (the last dimension but one); it is for keys (the last)": (
+            scaled.masked_fill(~of_queries, -1e9).softmax(-1)
+        ),
+    }
 
 
 @exercise("5.2", "positional_encoding")
 def check_positional_encoding(positional_encoding) -> None:
-    """5.2: against sines and cosines one by one."""
-    for length, size in ((7, 6), (50, 16)):
-        wanted = _waves(length, size)
+    """5.2: against sines and cosines one by one; quickly, and for any length."""
+    for length, size in ((7, 6), (50, 16), (600, 4)):
+        started = time.process_time()
         got = call(positional_encoding, length, size)
-        halves = torch.cat([wanted[:, 0::2], wanted[:, 1::2]], 1)
-        swapped = wanted.reshape(length, -1, 2).flip(2).flatten(1)
-        wrong = {
-            "all sines come first and then all cosines; they take turns": halves,
-            "sines and cosines have changed places": swapped,
-            "the table is lying on its side": wanted.T,
-            "the first position is 0, not 1": _waves(length + 1, size)[1:],
-            "the exponent is twice what it should be; column 2k has 2k in it": (
-                _waves(length, size, stretch=2)
-            ),
-            "the exponent is half of what it should be; column 2k has 2k in it": (
-                _waves(length, size, stretch=0.5)
-            ),
-            "the base of the rates is not 10000 but 1000": _waves(length, size, base=1000),
-            "every column has an exponent of its own; a sine and its cosine share one": (
-                _waves(length, size, pairs=False)
-            ),
-            "the angles are multiplied by the rate instead of divided": (
-                _waves(length, size, stretch=-1)
-            ),
-            "only sines": _waves(length, size, only="sin"),
-        }
-        compare(got, wanted, "the table", "(length, size)", wrong)
+        took = time.process_time() - started
+        demand(
+            took < max(0.25, length * size * 2e-4),
+            f"a table of {length} times {size} numbers took {took:.1f} s, and the lesson needs "
+            "larger ones in each step; does a loop do the same work again and again?",
+        )
+        wanted = _waves(length, size)
+        compare(got, wanted, "the table", "(length, size)", _wrong_waves(wanted, length, size))
+        kind = str(got.dtype).removeprefix("torch.")
+        demand(
+            got.dtype == torch.float32,
+            f"the numbers are {kind}; added to the words' vectors, which are float32, they would "
+            "turn everything after them into the other kind. Give back float32.",
+        )
 
 
-def _waves(length, size, base=10_000, stretch=1.0, pairs=True, only="") -> torch.Tensor:
+def _wrong_waves(wanted: torch.Tensor, length: int, size: int) -> dict[str, torch.Tensor]:
+    """The tables that each mistake makes."""
+    halves = torch.cat([wanted[:, 0::2], wanted[:, 1::2]], 1)
+    swapped = wanted.reshape(length, -1, 2).flip(2).flatten(1)
+    return {
+        "all sines come first and then all cosines; they take turns": halves,
+        "sines and cosines have changed places": swapped,
+        "the table is lying on its side": wanted.T,
+        "the first position is 0, not 1": _waves(length + 1, size)[1:],
+        "the exponent is twice what it should be; column 2k has 2k in it": (
+            _waves(length, size, stretch=2)
+        ),
+        "the exponent is half of what it should be; column 2k has 2k in it": (
+            _waves(length, size, stretch=0.5)
+        ),
+        "the base of the rates is not 10000 but 1000": _waves(length, size, base=1000),
+        "every column has an exponent of its own; a sine and its cosine share one": (
+            _waves(length, size, pairs=False)
+        ),
+        "the angles are multiplied by the rate instead of divided": (
+            _waves(length, size, stretch=-1)
+        ),
+        "only sines": _waves(length, size, only="sin"),
+        "one dimension of size 1 too many": wanted.unsqueeze(0),
+        "the table ends early; any length may be asked for": wanted[:256],
+        "the size of the vectors is fixed to 64 in the exponent": _waves(length, size, of=64),
+    }
+
+
+def _waves(length, size, base=10_000, stretch=1.0, pairs=True, only="", of=0) -> torch.Tensor:
     def wave(t: int, column: int) -> float:
         even = column - column % 2 if pairs else column
-        angle = t / base ** (stretch * even / size)
+        angle = t / base ** (stretch * even / (of or size))
         return math.cos(angle) if column % 2 and not only else math.sin(angle)
 
     return torch.tensor([[wave(t, column) for column in range(size)] for t in range(length)])
@@ -149,6 +217,7 @@ def check_multi_head(cls) -> None:
     x, mask = _inputs()
     with torch.no_grad():
         _check_split(layer, x)
+        _check_kept(layer, x, mask)
         for wished in ({}, {"return_weights": True}):
             pair = demand_pair(call(layer, x, mask, **wished), "the result")
             demand_tensor(pair[0], (B, T, E), "the output", "(B, T, E)")
@@ -181,6 +250,13 @@ def _made(cls, *sizes) -> nn.Module:
 def _inputs() -> tuple[torch.Tensor, torch.Tensor]:
     mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
     return torch.randn(B, T, E).to(pick_device()), mask.to(pick_device())
+
+
+def _check_kept(layer, x: torch.Tensor, mask: torch.Tensor) -> None:
+    """The caller's x and mask stay as they were."""
+    given = (x.clone(), mask.clone())
+    call(layer, *given)
+    _demand_kept(("x", "mask"), given, (x, mask))
 
 
 def _check_split(layer, x: torch.Tensor) -> None:
@@ -274,6 +350,7 @@ def check_block(cls) -> None:
     block = _made(cls, E, HEADS, 2 * E, 0.5)
     x, mask = _inputs()
     with torch.no_grad():
+        _check_kept(block, x, mask)
         result, weights = demand_pair(call(block, x, mask, return_weights=True), "the result")
         demand_tensor(result, (B, T, E), "the output", "(B, T, E)")
         demand_tensor(weights, (B, HEADS, T, T), "the weights", "(B, heads, T, T)")
@@ -282,6 +359,8 @@ def check_block(cls) -> None:
             _check_sum_of_parts(block, x, mask)
             _check_dropout(block, x, mask)
     _check_all_learn(block.eval(), call(block, x, mask)[0])
+    if all(isinstance(getattr(block, part, None), nn.Module) for part in PARTS):
+        _check_gradient(block, x, mask)
 
 
 def _check_sum_of_parts(block, x, mask) -> None:
@@ -303,9 +382,8 @@ def _outputs_of(block, x, mask) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         return block.attention(inputs, keep)[0]
 
     inner, raw = attend(first(x)), x + attend(x)
-    between, normed, after = x + inner, first(x) + inner, first(raw)
-    outer, twice = network(second(between)), second(normed)
-    swapped = x + attend(second(x))
+    between, after = x + inner, first(raw)
+    outer = network(second(between))
     unmasked = x + attend(first(x), torch.ones_like(mask))
     return between + outer, {
         "the normalisation stands after the sum; here it stands before each layer": (
@@ -321,13 +399,43 @@ def _outputs_of(block, x, mask) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         "the network reads the input of the block instead of the first sum": (
             between + network(second(x))
         ),
-        "normalised inputs are passed on; only the layers read them": twice + network(twice),
-        "the normalised input is passed on; only the layers read it": normed + network(twice),
         "the network is missing": between,
         "the attention is missing": x + network(second(x)),
-        "the two normalisations have changed places": swapped + network(first(swapped)),
         "the mask does not reach the attention": unmasked + network(second(unmasked)),
+        "the input is added twice": x + between + network(second(x + between)),
+        **_with_other_norms(block, x, attend),
     }
+
+
+def _with_other_norms(block, x, attend: Callable) -> dict[str, torch.Tensor]:
+    """What comes out when the layers are right and the normalisations, or their order, are not."""
+    first, second, network = block.attention_norm, block.feed_forward_norm, block.feed_forward
+    between, other, worked = x + attend(first(x)), x + attend(second(x)), x + network(second(x))
+    normed, behind = first(x) + attend(first(x)), x + first(attend(x))
+    twice = second(normed)
+    return {
+        "normalised inputs are passed on; only the layers read them": twice + network(twice),
+        "the normalised input is passed on; only the layers read it": normed + network(twice),
+        "the two normalisations have changed places": other + network(first(other)),
+        "one normalisation serves both layers; each has its own": between + network(first(between)),
+        "one normalisation, the second, serves both layers; each has its own": (
+            other + network(second(other))
+        ),
+        "the network comes first and the attention after it; it is the other way around": (
+            worked + attend(first(worked))
+        ),
+        "the result of the attention is normalised, not its input": (
+            behind + second(network(behind))
+        ),
+    }
+
+
+def _check_gradient(block, x, mask) -> None:
+    """What is learned reaches the input through both sums."""
+    x = x.clone().requires_grad_()
+    between = x + block.attention(block.attention_norm(x), mask)[0]
+    wanted = between + block.feed_forward(block.feed_forward_norm(between))
+    demand_same_gradients(call(block, x.clone(), mask)[0], wanted, {"x": x})
 
 
 def _check_dropout(block, x, mask) -> None:
@@ -352,10 +460,11 @@ def _check_dropout(block, x, mask) -> None:
 
 @exercise("5.5", "TransformerClassifier")
 def check_transformer(cls) -> None:
-    """5.5: the general questions; maps; positions on and off; the mean; as many blocks as asked."""
+    """5.5: the general questions; maps; positions; the mean; sizes; the last layers; dropout."""
     sizes = {"embedding_size": 8, _heads_of(cls): 2, "inner_size": 12}
     model = probing.build(cls, **sizes, layers=1)
     probing.ask_all(model)
+    anatomy.ask_sizes(cls, sizes, {"embedding_size": 12, "inner_size": 20})
     deep = probing.build(cls, **sizes, layers=3)
     counts = [sum(weight.numel() for weight in one.parameters()) for one in (model, deep)]
     demand(
@@ -363,9 +472,23 @@ def check_transformer(cls) -> None:
         f"3 layers have as many weights as one ({counts[0]}): PyTorch does not know them (a "
         "plain list?), or they are one and the same.",
     )
+    probing.ask_every_weight(deep)
     _check_maps(deep, layers=3, heads=2)
     demand(probing.order_counts(model), probing.NO_ORDER)
+    _check_positions_come_first(model)
     blind = probing.build(cls, **sizes, positions=False)
+    _check_blind(blind)
+    _check_order_of_maps(probing.build(cls, **sizes, layers=3, positions=False))
+    _check_norm(model)
+    anatomy.ask_relu(model)
+    anatomy.ask_gradients(deep)
+    anatomy.ask_long(model)
+    _check_far_positions(model)
+    _check_dropouts(cls, {**sizes, "embedding_size": 32})
+
+
+def _check_blind(blind) -> None:
+    """Without positions the order is unknown, and the answer is that of a mean."""
     demand(
         not probing.order_counts(blind),
         "with positions=False the order of the words still counts: are positions added all the "
@@ -378,10 +501,126 @@ def check_transformer(cls) -> None:
         "without positions, a review written twice must have the mean of the "
         f"one written once; the score went from {once:.3f} to {twice:.3f}.",
     )
+    _check_mean(blind)
+
+
+def _check_mean(blind) -> None:
+    """One word among five hundred equal ones hardly moves a mean; it moves a maximum."""
+    moved = alone = 0.0
+    for _ in range(4):
+        probing.shake(blind, 0.3)
+        word, *others = probing.some_words(9)
+        rows = [[word], *([other] for other in others)]
+        crowd = [[word] * 499 + [other] for other in others]
+        single, among = probing.logits(blind, rows), probing.logits(blind, crowd)
+        moved += (among - single[0]).abs().mean().item()
+        alone += (single[1:] - single[0]).abs().mean().item()
     demand(
-        probing.is_random(model.train()),
-        "in training mode two passes give the same answer: nothing is dropped.",
+        moved < 0.05 * alone,
+        "one word among 500 changes the answer far more than in a mean: is that the "
+        "maximum, or another pooling than the mean over the words?",
     )
+
+
+def _maps(model, rows: list) -> torch.Tensor:
+    """The maps (B, layers, heads, T, T) of reviews of equal lengths."""
+    with torch.no_grad():
+        _, maps = call(model, *probing.table(model, rows), return_weights=True)
+    return maps.double()
+
+
+def _check_positions_come_first(model) -> None:
+    """The blocks see where a word stands: in another order, words look at others than before."""
+    most = 0.0
+    for _ in range(probing.DRAWS):
+        probing.shake(model)
+        words = probing.some_words(6)
+        there, back = _maps(model, [words, words[::-1]])
+        most = max(most, (there - back.flip(-1, -2)).abs().max().item())
+    demand(
+        most > 1e-5,
+        "the maps are the same in whatever order the words stand: the blocks do not see the "
+        "positions. They are added to the words' vectors before the first block.",
+    )
+
+
+def _check_order_of_maps(deep) -> None:
+    """Map by map: rows are the words that look, the first block's come first, heads differ."""
+    changed = torch.zeros(3)
+    for _ in range(probing.DRAWS):
+        probing.shake(deep, 0.4)
+        a, b, c, other = probing.some_words(4)
+        one, another, doubled = _maps(deep, [[a, b, c, b], [a, b, c, other], [a, a, b, c]])
+        looks = (one.log() - another.log())[:, :, :3, :3]
+        looks = looks - looks.mean(-1, keepdim=True)  # what is left if shares stay in proportion
+        changed = torch.maximum(changed, looks.abs().amax((1, 2, 3)).cpu().float())
+        rows = (doubled[:, :, 0] - doubled[:, :, 1]).abs().max()
+        columns = (doubled[..., 0] - doubled[..., 1]).abs().max()
+        demand(
+            max(rows, columns) < 1e-4,
+            "two equal words at places 1 and 2 have different rows or columns in the maps: are "
+            "the maps turned around? Row t is where word t looks.",
+        )
+    demand(
+        changed[0] < 1e-2 * changed[1:].min(),
+        "the maps are not in the order of the blocks: what the first block looks at depends on "
+        "single words only, and the first of the maps does not.",
+    )
+    twins = (one[:, 0] - one[:, 1]).abs().amax((1, 2))
+    demand(bool((twins > 1e-6).all()), "both heads of a block have the same map.")
+
+
+def _check_norm(model) -> None:
+    """The last normalisation works on each word, before the mean."""
+    probing.shake(model)
+    words = probing.some_words(7)
+    size = 8
+    with torch.no_grad(), anatomy.Recorder("layer_norm") as recorder:
+        call(model, *probing.table(model, [words]))
+    shapes = [args[0].numel() for args, _, _ in recorder.seen]
+    demand(
+        size not in shapes,
+        "the mean is normalised; the normalisation belongs before it, where each word still has a "
+        "vector of its own.",
+    )
+    demand(
+        len(shapes) != 2,
+        "nothing is normalised after the block; `norm` stands between the blocks and the mean.",
+    )
+
+
+def _check_far_positions(model) -> None:
+    """Beyond any length of the lessons, places still differ: two words change theirs."""
+    for near, far in ((300, 500), (44, 300)):
+        changes = []
+        for _ in range(probing.DRAWS):
+            probing.shake(model)
+            one, other, word = probing.some_words(3)
+            rows = [[word] * anatomy.LONG for _ in range(2)]
+            rows[0][near], rows[0][far] = rows[1][far], rows[1][near] = one, other
+            answers = probing.logits(model, rows)
+            changes.append(((answers[0] - answers[1]).abs() / answers.abs().max()).item())
+        demand(
+            sorted(changes)[len(changes) // 2] > 5e-6,  # less is rounding
+            f"the model takes places {near} and {far} of a review for the same: does its table of "
+            "positions end early, or begin again?",
+        )
+
+
+def _check_dropouts(cls, sizes: dict) -> None:
+    """The dropout that is given, at both places, and that of the blocks, which is 0.1."""
+    anatomy.ask_dropout(cls, sizes, among_words=True, inside=True)
+    plain = probing.build(cls, **sizes, dropout=0.0).train()
+    demand(
+        probing.is_random(plain),
+        "with dropout=0 nothing is dropped in training mode; the blocks have a dropout of 0.1 of "
+        "their own, whatever the model's is.",
+    )
+    with torch.no_grad(), anatomy.Recorder("dropout") as recorder:
+        call(plain, *probing.table(plain, probing.rows_of((6,))))
+    rates = {named.get("p", 0.1) for _, named, _ in recorder.seen if named.get("training")}
+    rates = {rate for rate in rates if rate and abs(rate - 0.1) > 1e-6}
+    demand(not rates, f"the blocks drop {max(rates, default=0):.2f}; theirs is a dropout of 0.1.")
 
 
 def _heads_of(cls) -> str:

@@ -64,8 +64,14 @@ def logits(model: nn.Module, rows: list[list[int]], width: int = 0) -> torch.Ten
     """The model's answers (B,) to some reviews, padded to at least ``width``."""
     token_ids, lengths = table(model, rows, width)
     given = f"token_ids {tuple(token_ids.shape)} and lengths {lengths.tolist()}"
+    before = token_ids.clone(), lengths.clone()
     with torch.no_grad():
         got = call(model, token_ids, lengths, given=given)
+    for what, now, then in zip(("token ids", "lengths"), (token_ids, lengths), before, strict=True):
+        demand(
+            torch.equal(now, then),
+            f"it changed the {what} it was given; whoever uses them next finds others there.",
+        )
     B, T = token_ids.shape
     if isinstance(got, torch.Tensor):
         demand(
@@ -97,10 +103,22 @@ def shake(model: nn.Module, size: float = 0.7, beside: float = 0.0) -> None:
     """
     others = _tables_beside_the_words(model)
     for weight in model.parameters():
+        if id(weight) in others:
+            _fill(weight, beside)
+            continue
         still = weight.dim() == 2 and not weight[0].any() and bool(weight[1:].any())
-        weight.normal_(std=beside if id(weight) in others else size)
+        weight.normal_(std=size)
         if still:
             weight[0] = 0
+
+
+def _fill(weight: torch.Tensor, size: float) -> None:
+    """Draw a table whose rows come again after a while; one of pairs has millions of numbers."""
+    if not size:
+        weight.zero_()
+        return
+    some = torch.randn(min(len(weight), 1009), weight.shape[1], device=weight.device) * size
+    weight.copy_(some.repeat(-(-len(weight) // len(some)), 1)[: len(weight)])
 
 
 def _tables_beside_the_words(model: nn.Module) -> set[int]:
@@ -162,6 +180,7 @@ def shake_and_forget(model: nn.Module) -> None:
 def ask_all(model: nn.Module) -> None:
     """What every classifier owes, from the shape of its answer to its last weight."""
     logits(model, rows_of((7, 4, 1)))
+    _ask_registered(model)
     logits(model, rows_of((5,)))
     logits(model, [[VOCAB_SIZE - 1, 4]])
     _ask_repeat(model)
@@ -169,14 +188,54 @@ def ask_all(model: nn.Module) -> None:
     _ask_batch(model)
     _ask_padding(model)
     _ask_every_word(model)
-    _ask_every_weight(model)
+    ask_every_weight(model)
     _ask_padding_later(model)
+
+
+def _ask_registered(model: nn.Module) -> None:
+    """The layers that learn are those that PyTorch knows: made once, and kept in the model."""
+    once, again = (strangers(model) for _ in range(2))
+    known = set(map(id, model.parameters()))
+    for layer in again:
+        if known.issuperset(map(id, layer.parameters())):
+            continue  # nn.ReLU()(x) has nothing to learn, and a slice of an nn.Sequential is known
+        name = type(layer).__name__
+        demand(
+            any(layer is other for other in once),
+            f"`forward` makes a new {name} at every call, so that it can never learn; layers are "
+            "made once, in `__init__`.",
+        )
+        raise CheckError(
+            f"PyTorch does not know about a {name} that `forward` uses (is it in a plain list?), "
+            "so it does not learn and no `model.eval()` reaches it; keep it as an attribute of "
+            "the model, or in an nn.ModuleList."
+        )
+
+
+def strangers(model: nn.Module) -> list[nn.Module]:
+    """Modules that a forward pass calls and that are no part of the model."""
+    met: list[nn.Module] = []
+    token_ids, lengths = table(model, rows_of((6, 4)))
+    handle = nn.modules.module.register_module_forward_pre_hook(lambda one, _: met.append(one))
+    try:
+        with torch.no_grad():
+            model(token_ids, lengths)
+    finally:
+        handle.remove()
+    own = set(model.modules())
+    return [one for one in met if one not in own]
 
 
 def _ask_repeat(model: nn.Module) -> None:
     """In evaluation mode an answer is the same each time: no chance, and no memory of a batch."""
     if not is_random(model):
         return
+    demand(
+        not any(isinstance(one, nn.modules.dropout._DropoutNd) for one in strangers(model)),
+        "dropout goes on in evaluation mode, because `model.eval()` does not reach a dropout "
+        "layer that is made in `forward` or kept outside of the model (in a plain list?); make "
+        "it in `__init__`, as an attribute.",
+    )
     rows, answers = rows_of((6,) * 8), []
     for _ in range(2):
         torch.manual_seed(0)
@@ -348,7 +407,8 @@ def is_random(model: nn.Module) -> bool:
     return False
 
 
-def _ask_every_weight(model: nn.Module) -> None:
+def ask_every_weight(model: nn.Module) -> None:
+    """Whether a gradient reaches every weight."""
     model.train()  # on a GPU, PyTorch's LSTM has no gradients in evaluation mode
     token_ids, lengths = table(model, rows_of((6, 3, 1, 4)))
     answers = call(model, token_ids, lengths)
@@ -362,20 +422,6 @@ def _ask_every_weight(model: nn.Module) -> None:
         not idle,
         f"no gradient reaches {', '.join(idle[:3])}: either the path is cut (detach, no_grad, "
         "numbers taken out of PyTorch) or it never takes part.",
-    )
-
-
-def ask_dropout(cls) -> None:
-    """Whether a class that is given a dropout uses it, in training only."""
-    model = build(cls, **SMALL, dropout=0.5)
-    demand(
-        is_random(model.train()),
-        "in training mode two passes give the same answer: nothing is dropped.",
-    )
-    plain = build(cls, **SMALL, dropout=0.0)
-    demand(
-        not is_random(plain.train()),
-        "with dropout=0 two passes in training mode still differ: the argument is not used.",
     )
 
 

@@ -629,3 +629,281 @@ def cuts_the_table(token_ids, lengths):
 @wrong("3.2", "it calls itself")
 def calls_itself(token_ids, lengths):
     return calls_itself(token_ids, lengths).clone()
+
+
+# Variants of the whole model: first right ones, then one mistake each
+
+
+class Parts(models.SimpleRNN):
+    """The right model with its parts in methods, so that a mistake is one method."""
+
+    def both(self, token_ids, lengths):
+        there = self.read(self.forward_rnn, token_ids, lengths)
+        back = self.read(self.backward_rnn, reverse_reviews(token_ids, lengths), lengths)
+        return there, back
+
+    def join(self, there, back):
+        return torch.cat([there, back], dim=1)
+
+    def bend(self, hidden):
+        return torch.relu(hidden)
+
+    def end(self, hidden):
+        return self.output(self.dropout(hidden)).squeeze(1)
+
+    def forward(self, token_ids, lengths):
+        return self.end(self.bend(self.hidden(self.join(*self.both(token_ids, lengths)))))
+
+
+right("3.3")(Parts)
+
+
+@right("3.3")
+class PlainRows(nn.Module):
+    """Review by review, without padding; dropout only before the last layer."""
+
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__()
+        self.words = nn.Embedding(vocab_size, embedding_size)
+        self.ahead = nn.LSTM(embedding_size, hidden_size)
+        self.back = nn.LSTM(embedding_size, hidden_size)
+        self.decide = nn.Sequential(
+            nn.Linear(2 * hidden_size, hidden_size),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_size, 1),
+            nn.Flatten(0),
+        )
+
+    def forward(self, token_ids, lengths):
+        ends = []
+        for row, length in zip(self.words(token_ids), lengths.tolist(), strict=True):
+            _, (ahead, _) = self.ahead(row[:length])
+            _, (back, _) = self.back(row[:length].flip(0))
+            ends.append(torch.cat([ahead[0], back[0]]))
+        return self.decide(torch.stack(ends))
+
+
+@right("3.3")
+class DropsBeforeRelu(Parts):
+    def __init__(self, *sizes, dropout=0.5, **named):
+        super().__init__(*sizes, dropout=dropout, **named)
+        self.other_dropout = nn.Dropout(dropout)
+
+    def bend(self, hidden):
+        return nn.ReLU()(self.other_dropout(hidden))
+
+    def end(self, hidden):
+        return self.output(hidden)[:, 0]
+
+
+@right("3.3")
+class TwoHiddenLayers(Parts):
+    """A linear layer for each reader, added up, is one for both side by side."""
+
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.hidden = nn.Identity()
+        self.of_there, self.of_back = (nn.Linear(hidden_size, hidden_size) for _ in range(2))
+
+    def join(self, there, back):
+        return self.of_there(there) + self.of_back(back)
+
+
+@right("3.3")
+class DropsByHand(Parts):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, 0.0)
+        self.rate = dropout
+
+    def end(self, hidden):
+        if self.training:
+            hidden = hidden * (torch.rand_like(hidden) > self.rate) / (1 - self.rate)
+        return self.output(hidden).flatten()
+
+
+@right("3.3")
+class DropsTheLastVectors(Parts):
+    def join(self, there, back):
+        return self.dropout(super().join(there, back))
+
+    def end(self, hidden):
+        return self.output(hidden).reshape(-1)
+
+
+@right("3.3")
+class OutputWithoutBias(Parts):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.output = nn.Linear(hidden_size, 1, bias=False)
+
+
+@right("3.3")
+class HiddenWithoutBias(Parts):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.hidden = nn.Linear(2 * hidden_size, hidden_size, bias=False)
+
+
+@wrong("3.3", "is a length fixed in the code")
+class ReadsAHundredWords(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        return super().forward(token_ids[:, :100], lengths.clamp(max=100))
+
+
+@wrong("3.3", "is a length fixed in the code")
+class ReadsBothEndsOfLongReviews(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        if token_ids.shape[1] > 300:
+            token_ids = torch.cat([token_ids[:, :150], token_ids[:, -150:]], dim=1)
+        return super().forward(token_ids, lengths.clamp(max=300))
+
+
+@wrong("3.3", "one and the same LSTM reads from both ends")
+class OneReaderForBoth(models.SimpleRNN):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        self.backward_rnn = self.forward_rnn
+
+
+@wrong("3.3", "one and the same LSTM reads from both ends")
+class TiedReaders(models.SimpleRNN):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        for name, weight in list(self.forward_rnn.named_parameters()):
+            setattr(self.backward_rnn, name, weight)
+
+
+@wrong("3.3", "the vectors of the two readers are added up")
+class AddsTheReaders(Parts):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.hidden = nn.Linear(hidden_size, hidden_size)
+
+    def join(self, there, back):
+        return there + back
+
+
+@wrong("3.3", "after a relu nothing is below 0")
+class TanhInstead(Parts):
+    def bend(self, hidden):
+        return torch.tanh(hidden)
+
+
+@wrong("3.3", "after a relu nothing is below 0")
+class LeakyRelu(Parts):
+    def bend(self, hidden):
+        return functional.leaky_relu(hidden)
+
+
+@wrong("3.3", "after a relu nothing is below 0")
+class Gelu(Parts):
+    def bend(self, hidden):
+        return functional.gelu(hidden)
+
+
+@wrong("3.3", "a relu makes about half of it 0")
+class Softplus(Parts):
+    def bend(self, hidden):
+        return functional.softplus(hidden)
+
+
+@wrong("3.3", "however large the weights are; a relu has no upper end")
+class CappedRelu(Parts):
+    def bend(self, hidden):
+        return functional.relu6(hidden)
+
+
+@wrong("3.3", "nothing is dropped before the last linear layer")
+class DropsWordsOnly(Parts):
+    def end(self, hidden):
+        return self.output(hidden).squeeze(1)
+
+
+@wrong("3.3", "the dropout stands behind the last linear layer")
+class DropsTheAnswer(Parts):
+    def end(self, hidden):
+        return self.dropout(self.output(hidden)).squeeze(1)
+
+
+@wrong("3.3", "a linear layer gives 64 numbers whatever the sizes are")
+class HiddenOfFixedSize(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.hidden, self.output = nn.Linear(2 * hidden_size, 64), nn.Linear(64, 1)
+
+
+@wrong("3.3", "is a size fixed in the code")
+class EmbeddingOfFixedSize(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, 50, hidden_size, dropout)
+
+
+@wrong("3.3", "a larger vocabulary gives no more weights")
+class VocabularyOfFixedSize(models.SimpleRNN):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(20_000, embedding_size, hidden_size, dropout)
+
+
+@wrong("3.3", "the path is cut")
+class BackwardReaderLearnsNothing(Parts):
+    """Its own weights learn; the words' vectors hear nothing of it."""
+
+    def read(self, rnn, token_ids, lengths):
+        embedded = self.dropout(self.embedding(token_ids))
+        if rnn is self.backward_rnn:
+            embedded = embedded.detach()
+        return last_vectors(rnn(embedded)[0], lengths)
+
+
+@wrong("3.3", "`forward` makes a new Linear at every call")
+class LinearInForward(Parts):
+    def end(self, hidden):
+        return nn.Linear(hidden.shape[1], 1)(self.dropout(hidden)).squeeze(1)
+
+
+@wrong("3.3", "PyTorch does not know about a Linear that `forward` uses")
+class LayersInAList(Parts):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.more = [nn.Linear(hidden_size, hidden_size), nn.Dropout(dropout)]
+
+    def end(self, hidden):
+        for layer in self.more:
+            hidden = layer(hidden)
+        return self.output(torch.relu(hidden)).squeeze(1)
+
+
+@wrong("3.3", "`model.eval()` does not reach a dropout layer")
+class DropoutInForward(Parts):
+    def end(self, hidden):
+        return self.output(nn.Dropout(0.3)(hidden)).squeeze(1)
+
+
+@wrong("3.3", "`model.eval()` does not reach a dropout layer")
+class DropoutInAList(Parts):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        self.drops = [self.__dict__["_modules"].pop("dropout")] * 2
+        self.dropout = nn.Identity()
+
+    def end(self, hidden):
+        return self.output(self.drops[0](hidden)).squeeze(1)
+
+
+@right("3.3")
+class DropoutInForwardSwitched(Parts):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.rate = dropout
+
+    def end(self, hidden):
+        return self.output(nn.Dropout(self.rate).train(self.training)(hidden)).squeeze(1)
+
+
+@wrong("3.3", "it changed")
+class ShortensTheLengths(models.SimpleRNN):
+    def forward(self, token_ids, lengths):
+        answers = super().forward(token_ids, lengths)
+        lengths -= 1
+        return answers

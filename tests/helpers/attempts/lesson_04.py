@@ -16,7 +16,8 @@ from practicum_utils.models import attention, reverse_states
 def with_exponentials(scores, mask):
     if (mask.sum(dim=1) == 0).any():
         raise ValueError("a row without a word")
-    exponentials = torch.exp(scores - scores.max()) * mask
+    largest = scores.masked_fill(~mask, -torch.inf).max(dim=1, keepdim=True).values
+    exponentials = torch.exp(torch.where(mask, scores - largest, -torch.inf))
     return exponentials / exponentials.sum(dim=1, keepdim=True)
 
 
@@ -438,3 +439,297 @@ class KeepsTheLastDimension(Variant):
     def pool(self, states, scores, mask):
         pooled, weights = super().pool(states, scores, mask)
         return pooled, weights.unsqueeze(2)
+
+
+# Numbers, gradients and inputs of the two functions
+
+
+@wrong("4.1", "for scores that are large on the padding (300)")
+def largest_of_all(scores, mask):
+    if (mask.sum(dim=1) == 0).any():
+        raise ValueError("a row without a word")
+    exponentials = torch.exp(scores - scores.amax(dim=1, keepdim=True)) * mask
+    return exponentials / exponentials.sum(dim=1, keepdim=True)
+
+
+@wrong("4.1", "for scores around 100 the weights come out wrong")
+def without_the_largest(scores, mask):
+    if not mask.any(dim=1).all():
+        raise ValueError("a row without a word")
+    exponentials = torch.where(mask, scores.exp(), 0.0)
+    return exponentials / exponentials.sum(dim=1, keepdim=True)
+
+
+@wrong("4.1", "for scores around -100 the weights come out wrong")
+def with_a_small_number(scores, mask):
+    if not mask.any(dim=1).all():
+        raise ValueError("a row without a word")
+    exponentials = torch.where(mask, scores.clamp(max=80.0).exp(), 0.0)
+    largest = torch.where(scores > 80, scores - 80, 0).amax()
+    if largest > 0:
+        return attention.masked_softmax(scores, mask)
+    return exponentials / (exponentials.sum(dim=1, keepdim=True) + 1e-12)
+
+
+@wrong("4.1", "it changed")
+def fills_in_place(scores, mask):
+    if not mask.any(dim=1).all():
+        raise ValueError("a row without a word")
+    return scores.masked_fill_(~mask, -torch.inf).softmax(dim=1)
+
+
+@wrong("4.1", "the gradient at the scores is not")
+def half_a_gradient(scores, mask):
+    weights = attention.masked_softmax(scores, mask)
+    return (weights + weights.detach()) / 2
+
+
+@wrong("4.2", "the gradient at the scores is not")
+def weights_that_do_not_learn(states, scores, mask):
+    weights = attention.masked_softmax(scores, mask)
+    return torch.einsum("bt,bth->bh", weights.detach(), states), weights
+
+
+@wrong("4.2", "the gradient at the states is not")
+def states_that_do_not_learn(states, scores, mask):
+    weights = attention.masked_softmax(scores, mask)
+    return torch.einsum("bt,bth->bh", weights, states.detach()), weights
+
+
+@wrong("4.2", "it changed")
+def scales_the_states(states, scores, mask):
+    weights = attention.masked_softmax(scores, mask)
+    states.data *= weights.unsqueeze(2)
+    return states.sum(1), weights
+
+
+# Variants of the whole model: first right ones, then one mistake each
+
+
+@right("4.3")
+class OtherNames(nn.Module):
+    """A score as one nn.Sequential, pairs of its own, weights that are only to be looked at."""
+
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__()
+        E, H = embedding_size, hidden_size
+        self.words, self.pairs = nn.Embedding(vocab_size, E), models.PairEmbedding(16)
+        self.left, self.right = (nn.LSTM(E, H, batch_first=True) for _ in range(2))
+        self.ask = nn.Sequential(
+            nn.Linear(2 * H + 16, H), nn.Tanh(), nn.Linear(H, 1, bias=False), nn.Flatten(1)
+        )
+        self.decide = nn.Sequential(
+            nn.Linear(2 * H + 16, H), nn.ReLU(), nn.Dropout(dropout), nn.Linear(H, 1)
+        )
+
+    def forward(self, token_ids, lengths, return_weights=False):
+        x, mask = self.words(token_ids), token_mask(lengths, token_ids.shape[1])
+        ahead, _ = self.left(x)
+        back = reverse_states(self.right(reverse_states(x, lengths))[0], lengths)
+        states = torch.cat([self.pairs(token_ids), back, ahead], dim=-1)
+        weights = self.ask(states).masked_fill(~mask, -torch.inf).softmax(dim=1)
+        logits = self.decide((weights[:, None] @ states)[:, 0]).squeeze(-1)
+        return (logits, weights.detach()) if return_weights else logits
+
+
+@right("4.3")
+class Cells(nn.Module):
+    """nn.LSTMCell in loops, the score as two parameters, dropout by function."""
+
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__()
+        E, H = embedding_size, hidden_size
+        self.embedding, self.rate = nn.Embedding(vocab_size, E, padding_idx=0), dropout
+        self.cells = nn.ModuleList([nn.LSTMCell(E, H), nn.LSTMCell(E, H)])
+        self.W, self.v = nn.Linear(2 * H, H), nn.Parameter(torch.randn(H))
+        self.hidden, self.output = nn.Linear(2 * H, H), nn.Linear(H, 1)
+
+    def steps(self, cell, x, lengths, places):
+        state, seen = None, {}
+        for t in places:
+            real = (t < lengths).unsqueeze(1)
+            new = cell(x[:, t], state)
+            old = state or tuple(map(torch.zeros_like, new))
+            state = tuple(torch.where(real, n, o) for n, o in zip(new, old, strict=True))
+            seen[t] = state[0]
+        return torch.stack([seen[t] for t in sorted(seen)], dim=1)
+
+    def forward(self, token_ids, lengths, return_weights=False):
+        T = token_ids.shape[1]
+        x = functional.dropout(self.embedding(token_ids), self.rate, self.training)
+        ways = (range(T), range(T - 1, -1, -1))
+        both = zip(self.cells, ways, strict=True)
+        states = torch.cat([self.steps(cell, x, lengths, way) for cell, way in both], dim=2)
+        scores = self.W(states).tanh() @ self.v
+        pooled, weights = attention.attention_pool(states, scores, token_mask(lengths, T))
+        hidden = functional.dropout(self.hidden(pooled).relu(), self.rate, self.training)
+        logits = self.output(hidden).view(-1)
+        return (logits, weights) if return_weights else logits
+
+
+@right("4.3")
+class DropsThePooled(Variant):
+    def decide(self, pooled):
+        return self.output(self.hidden(self.dropout(pooled)).clamp(min=0))[:, 0]
+
+
+@right("4.3")
+class WithoutBiases(Variant):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.attention, self.hidden = (
+            nn.Linear(2 * hidden_size, hidden_size, bias=False) for _ in range(2)
+        )
+
+
+@wrong("4.3", "no reader comes from the end")
+class BothForward(Variant):
+    def read(self, token_ids, lengths):
+        x = self.dropout(self.embedding(token_ids))
+        return torch.cat([self.forward_rnn(x)[0], self.backward_rnn(x)[0]], dim=2)
+
+
+@wrong("4.3", "no reader starts at the beginning")
+class BothBackward(Variant):
+    def read(self, token_ids, lengths):
+        x = reverse_states(self.dropout(self.embedding(token_ids)), lengths)
+        both = [self.forward_rnn(x)[0], self.backward_rnn(x)[0]]
+        return reverse_states(torch.cat(both, dim=2), lengths)
+
+
+@wrong("4.3", "one and the same LSTM reads from both ends")
+class OneReaderForBoth(Variant):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        self.backward_rnn = self.forward_rnn
+
+
+@wrong("4.3", "the vectors of the two readers are added up")
+class AddsTheReaders(Variant):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.attention, self.hidden = (nn.Linear(hidden_size, hidden_size) for _ in range(2))
+
+    def read(self, token_ids, lengths):
+        there, back = super().read(token_ids, lengths).chunk(2, dim=2)
+        return there + back
+
+
+@wrong("4.3", "no word gets more than 2.7 times the share of another")
+class SoftmaxTwice(Variant):
+    def pool(self, states, scores, mask):
+        return super().pool(states, attention.masked_softmax(scores, mask), mask)
+
+
+@wrong("4.3", "no word gets more than 7.4 times the share of another")
+class TanhOutside(Variant):
+    def scores(self, states):
+        return torch.tanh(self.score(self.attention(states))).squeeze(2)
+
+
+@wrong("4.3", "something else than a tanh")
+class ReluInTheScore(Variant):
+    def scores(self, states):
+        return self.score(torch.relu(self.attention(states))).squeeze(2)
+
+
+@wrong("4.3", "a tanh goes from -1 to 1")
+class SigmoidInTheScore(Variant):
+    def scores(self, states):
+        return self.score(torch.sigmoid(self.attention(states))).squeeze(2)
+
+
+@wrong("4.3", "the layer `attention` and its tanh come before `score`")
+class ScoresOfStates(Variant):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.attention, self.score = nn.Identity(), nn.Linear(2 * hidden_size, 1, bias=False)
+
+    def scores(self, states):
+        return self.score(states).squeeze(2)
+
+
+@wrong("4.3", "`score` has no bias")
+class ScoreWithBias(Variant):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.score = nn.Linear(hidden_size, 1)
+
+
+@wrong("4.3", "Is the sum of the weighted states averaged once more")
+class AveragesOnceMore(Variant):
+    def pool(self, states, scores, mask):
+        pooled, weights = super().pool(states, scores, mask)
+        return pooled / mask.sum(1, keepdim=True), weights
+
+
+@wrong("4.3", "padding changes the answer")
+class LargestWeighted(Variant):
+    def pool(self, states, scores, mask):
+        _, weights = super().pool(states, scores, mask)
+        return (weights.unsqueeze(2) * states).amax(1), weights
+
+
+@wrong("4.3", "pooled in another way than by these weights")
+class HalfTheMean(Variant):
+    def pool(self, states, scores, mask):
+        pooled, weights = super().pool(states, scores, mask)
+        real = mask.unsqueeze(2)
+        return (pooled + (states * real).sum(1) / real.sum(1)) / 2, weights
+
+
+@wrong("4.3", "a linear layer gives 32 numbers whatever the sizes are")
+class AttentionOfFixedSize(Variant):
+    def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+        super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+        self.attention, self.score = nn.Linear(2 * hidden_size, 32), nn.Linear(32, 1, bias=False)
+
+
+@wrong("4.3", "what stood between them")
+class NoRelu(Variant):
+    def decide(self, pooled):
+        return self.output(self.dropout(self.hidden(pooled))).squeeze(1)
+
+
+@wrong("4.3", "after a relu nothing is below 0")
+class TanhInTheEnd(Variant):
+    def decide(self, pooled):
+        return self.output(self.dropout(torch.tanh(self.hidden(pooled)))).squeeze(1)
+
+
+@wrong("4.3", "nothing is dropped before the last linear layer")
+class DropsWordsOnly(Variant):
+    def decide(self, pooled):
+        return self.output(torch.relu(self.hidden(pooled))).squeeze(1)
+
+
+@wrong("4.3", "the dropout stands behind the last linear layer")
+class DropsTheAnswer(Variant):
+    def decide(self, pooled):
+        return self.dropout(self.output(torch.relu(self.hidden(pooled)))).squeeze(1)
+
+
+@wrong("4.3", "is a length fixed in the code")
+class ReadsTwoHundredWords(Variant):
+    def forward(self, token_ids, lengths, return_weights=False):
+        short = token_ids[:, :200], lengths.clamp(max=200)
+        return super().forward(*short, return_weights=return_weights)
+
+
+@wrong("4.3", "the path is cut")
+class BackwardReaderLearnsNothing(Variant):
+    def read(self, token_ids, lengths):
+        x = self.dropout(self.embedding(token_ids))
+        back = self.backward_rnn(reverse_states(x.detach(), lengths))[0]
+        return torch.cat([self.forward_rnn(x)[0], reverse_states(back, lengths)], dim=2)
+
+
+@wrong("4.3", "the path is cut")
+class WeightsDetached(Variant):
+    """The score learns by half of the pooled numbers only."""
+
+    def pool(self, states, scores, mask):
+        pooled, weights = super().pool(states, scores, mask)
+        half = pooled.shape[1] // 2
+        other, _ = super().pool(states, scores.detach(), mask)
+        return torch.cat([pooled[:, :half], other[:, half:]], dim=1), weights

@@ -20,7 +20,8 @@ def with_einsum(queries, keys, values, mask=None, return_weights=False):
     if mask is not None:
         scores = torch.where(mask, scores, torch.tensor(-1e30))
     weights = torch.softmax(scores, dim=-1)
-    return torch.einsum("...qk,...kd->...qd", weights, values), weights
+    mixed = torch.einsum("...qk,...kd->...qd", weights, values)
+    return mixed, weights if return_weights else None
 
 
 @right("5.1")
@@ -697,16 +698,16 @@ def four_dimensions_only(queries, keys, values, mask=None, return_weights=False)
     return attend(queries, keys, values, mask, return_weights)
 
 
-@wrong("5.1", "the weights for (T, D)")
+@wrong("5.1", "without a mask for (T, D), with return_weights=True came out")
 def flat_ones_unscaled(queries, keys, values, mask=None, return_weights=False):
     root = math.sqrt(queries.shape[-1]) if queries.dim() == 4 else 1
     return attend(queries, keys, values, mask, return_weights, lambda q: root)
 
 
-@wrong("5.1", "wrong numbers")
+@wrong("5.1", "the root of D and the softmax are missing")
 def gives_scores(queries, keys, values, mask=None, return_weights=False):
     mixed, _ = attend(queries, keys, values, mask, return_weights)
-    return mixed, queries @ keys.transpose(-2, -1)
+    return mixed, queries @ keys.transpose(-2, -1) if return_weights else None
 
 
 @wrong("5.1", "its numbers left PyTorch on the way")
@@ -920,3 +921,438 @@ def half_too_slow(model):
     tables = [weight for name, weight in model.named_parameters() if "embedding" in name]
     others = [weight for name, weight in model.named_parameters() if "embedding" not in name]
     return torch.optim.Adam([{"params": tables, "lr": 3e-3}, {"params": others}], lr=1e-6)
+
+
+# Inputs, gradients and sizes of the functions and layers
+
+
+@right("5.1")
+def fused_always(queries, keys, values, mask=None, return_weights=False):
+    mixed = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+    if not return_weights:
+        return mixed, None
+    scores = queries @ keys.mT / math.sqrt(keys.shape[-1])
+    hide = 0 if mask is None else torch.where(mask, 0.0, -torch.inf)
+    return mixed, (scores + hide).softmax(dim=-1)
+
+
+@wrong("5.1", "the weights came back although nobody asked for them")
+def weights_always(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, True)
+
+
+@wrong("5.1", "the softmax is missing")
+def scores_for_weights(queries, keys, values, mask=None, return_weights=False):
+    mixed, weights = attend(queries, keys, values, mask, return_weights)
+    scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])
+    return mixed, scores if return_weights else None
+
+
+@wrong("5.1", "multiplied with the keys")
+def mixes_the_keys(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, keys, mask, return_weights)
+
+
+@wrong("5.1", "each word sees only the words before it")
+def looks_back_only(queries, keys, values, mask=None, return_weights=False):
+    T = queries.shape[-2]
+    before = torch.ones(T, T, dtype=torch.bool).tril()
+    return attend(queries, keys, values, before if mask is None else mask, return_weights)
+
+
+@wrong("5.1", "the softmax runs over dimension 1")
+def softmax_over_one(queries, keys, values, mask=None, return_weights=False):
+    return attend(queries, keys, values, mask, return_weights, dim=1)
+
+
+@wrong("5.1", "the gradient at the queries is not")
+def weights_detached(queries, keys, values, mask=None, return_weights=False):
+    _, weights = attend(queries, keys, values, mask, True)
+    return weights.detach() @ values + 0 * queries.sum(), weights if return_weights else None
+
+
+@wrong("5.1", "it changed")
+def scales_in_place(queries, keys, values, mask=None, return_weights=False):
+    queries.data /= math.sqrt(queries.shape[-1])
+    return attend(queries, keys, values, mask, return_weights, divide=lambda q: 1)
+
+
+@wrong("5.2", "the numbers are float64")
+def doubles(length, size):
+    return attention.positional_encoding(length, size).double()
+
+
+@wrong("5.2", "the table ends early")
+def table_of_256(length, size):
+    return attention.positional_encoding(256, size)[:length]
+
+
+@wrong("5.2", "does a loop do the same work again and again")
+def rows_again_and_again(length, size):
+    table = torch.zeros(length, size)
+    for _ in range(2000):
+        for t in range(length):
+            table[t] = attention.positional_encoding(t + 1, size)[t]
+    return table
+
+
+@wrong("5.2", "fixed to 64 in the exponent")
+def of_64(length, size):
+    rates = 10_000 ** (-torch.arange(0, size, 2) / 64)
+    angles = torch.arange(length).unsqueeze(1) * rates
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+
+
+@right("5.2")
+def number_by_number(length, size):
+    table = torch.empty(length, size)
+    for t in range(length):
+        for column in range(0, size, 2):
+            angle = t / 10_000 ** (column / size)
+            table[t, column] = math.sin(angle)
+            table[t, column + 1] = math.cos(angle)
+    return table
+
+
+@wrong("5.3", "it changed")
+class CentresInPlace(Heads):
+    def forward(self, x, mask, return_weights=False):
+        x -= x.mean(dim=2, keepdim=True)
+        return super().forward(x, mask, return_weights)
+
+
+@wrong("5.4", "it changed")
+class AddsInPlace(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        x += self.dropout(mixed)
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
+
+
+@wrong("5.4", "one normalisation serves both layers")
+class OneNorm(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        x = x + self.dropout(mixed)
+        return x + self.dropout(self.feed_forward(self.attention_norm(x))), weights
+
+
+@wrong("5.4", "the network comes first")
+class NetworkFirst(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        return x + self.dropout(mixed), weights
+
+
+@wrong("5.4", "the result of the attention is normalised, not its input")
+class NormBehindTheLayers(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(x, mask, return_weights)
+        x = x + self.dropout(self.attention_norm(mixed))
+        return x + self.dropout(self.feed_forward_norm(self.feed_forward(x))), weights
+
+
+@wrong("5.4", "the gradient at x is not")
+class FirstSumDetached(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(self.attention_norm(x), mask, return_weights)
+        x = x.detach() + self.dropout(mixed)
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
+
+
+# Variants of the whole model: first right ones, then one mistake each
+
+
+class PostNormBlock(models.TransformerBlock):
+    """The block of the paper: normalised after each sum."""
+
+    def forward(self, x, mask, return_weights=False):
+        mixed, weights = self.attention(x, mask, return_weights)
+        x = self.attention_norm(x + self.dropout(mixed))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x))), weights
+
+
+class TheirBlock(nn.Module):
+    """PyTorch's own attention in a block, with GELU and two dropouts."""
+
+    def __init__(self, size, num_heads, inner_size):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.LayerNorm(size), nn.LayerNorm(size)])
+        self.heads = nn.MultiheadAttention(size, num_heads, dropout=0.1, batch_first=True)
+        self.work = nn.Sequential(
+            nn.Linear(size, inner_size), nn.GELU(), nn.Linear(inner_size, size), nn.Dropout(0.1)
+        )
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, x, mask, return_weights=False):
+        y = self.norms[0](x)
+        mixed, weights = self.heads(
+            y, y, y, key_padding_mask=~mask, average_attn_weights=False, need_weights=True
+        )
+        x = x + self.drop(mixed)
+        return x + self.work(self.norms[1](x)), weights
+
+
+@right("5.5")
+class PostNorm(Variant):
+    def __init__(self, vocab_size, embedding_size=64, num_heads=4, layers=1, inner_size=128,
+                 dropout=0.5, positions=True):  # fmt: skip
+        super().__init__(vocab_size, embedding_size, num_heads, 1, inner_size, dropout, positions)
+        made = (PostNormBlock(embedding_size, num_heads, inner_size, 0.1) for _ in range(layers))
+        self.blocks = nn.ModuleList(made)
+
+
+@right("5.5")
+class Theirs(nn.Module):
+    """Other names, PyTorch's attention, learned positions, a dropout for each place, pairs."""
+
+    def __init__(self, vocab_size, embedding_size=64, num_heads=4, layers=1, inner_size=128,
+                 dropout=0.5, positions=True, pair_size=16):  # fmt: skip
+        super().__init__()
+        E = embedding_size
+        self.words, self.two = nn.Embedding(vocab_size, E), models.PairEmbedding(pair_size)
+        self.places = nn.Parameter(0.02 * torch.randn(1, 1000, E)) if positions else None
+        self.first, self.second = nn.Dropout(dropout), nn.Dropout(dropout)
+        self.stack = nn.ModuleList(TheirBlock(E, num_heads, inner_size) for _ in range(layers))
+        self.last = nn.LayerNorm(E)
+        self.inner, self.outer = nn.Linear(E + pair_size, E), nn.Linear(E, 1)
+
+    def forward(self, token_ids, lengths, return_weights=False):
+        T = token_ids.size(1)
+        mask = torch.arange(T, device=token_ids.device) < lengths[:, None]
+        x = self.words(token_ids)
+        x = self.first(x if self.places is None else x + self.places[:, :T])
+        maps = []
+        for block in self.stack:
+            x, one = block(x, mask)
+            maps.append(one)
+        x = torch.cat([self.two(token_ids), self.last(x)], dim=-1)
+        mean = torch.where(mask[..., None], x, 0).sum(1) / mask.sum(1)[:, None]
+        logits = self.outer(self.second(self.inner(mean)).relu()).flatten()
+        return (logits, torch.stack(maps, 1)) if return_weights else logits
+
+
+@right("5.5")
+class DropsWordsAlone(Variant):
+    """The words' vectors are dropped before the positions are added, and the mean as well."""
+
+    def forward(self, token_ids, lengths, return_weights=False):
+        mask = token_mask(lengths, token_ids.shape[1])
+        x, maps = self.place(self.dropout(self.embedding(token_ids))), []
+        for block in self.blocks:
+            x, weights = block(x, mask, return_weights)
+            maps.append(weights)
+        logits = self.decide(self.dropout(self.mean(x, mask, lengths)))
+        return (logits, self.stack(maps)) if return_weights else logits
+
+    def decide(self, mean):
+        return self.output(torch.relu(self.hidden(mean)))[:, 0]
+
+
+class Blocks(Variant):
+    """The right model, whose way through the blocks may be altered."""
+
+    def through(self, x, mask):
+        maps = []
+        for block in self.blocks:
+            x, weights = block(x, mask, True)
+            maps.append(weights)
+        return x, maps
+
+    def begin(self, token_ids):
+        return self.dropout(self.place(self.embedding(token_ids)))
+
+    def forward(self, token_ids, lengths, return_weights=False):
+        mask = token_mask(lengths, token_ids.shape[1])
+        x, maps = self.through(self.begin(token_ids), mask)
+        logits = self.decide(self.mean(x, mask, lengths))
+        return (logits, self.stack(maps)) if return_weights else logits
+
+
+right("5.5")(Blocks)
+
+
+@wrong("5.5", "the maps are not in the order of the blocks")
+class MapsReversed(Blocks):
+    def stack(self, maps):
+        return torch.stack(maps[::-1], dim=1)
+
+
+@wrong("5.5", "are the maps turned around")
+class MapsUpsideDown(Blocks):
+    def forward(self, token_ids, lengths, return_weights=False):
+        result = super().forward(token_ids, lengths, return_weights)
+        if not return_weights:
+            return result
+        rows = [maps[:, :, :n].flip(2) for maps, n in zip(result[1], lengths, strict=True)]
+        T = token_ids.shape[1]
+        rows = [torch.cat([row, maps[:, :, row.shape[2]:]], dim=2)
+                for row, maps in zip(rows, result[1], strict=True)]  # fmt: skip
+        return result[0], torch.stack(rows)[:, :, :, :T]
+
+
+@wrong("5.5", "both heads of a block have the same map")
+class OneHeadTwice(Blocks):
+    def stack(self, maps):
+        return torch.stack(maps, dim=1)[:, :, :1].expand(-1, -1, maps[0].shape[1], -1, -1)
+
+
+@wrong("5.5", "no gradient reaches")
+class OnlyTheLastBlockLearns(Blocks):
+    def through(self, x, mask):
+        maps = []
+        for block in self.blocks[:-1]:
+            with torch.no_grad():
+                x, weights = block(x, mask, True)
+            maps.append(weights)
+        x, weights = self.blocks[-1](x, mask, True)
+        return x, [*maps, weights]
+
+
+@wrong("5.5", "the path is cut")
+class ResidualDetached(Blocks):
+    def through(self, x, mask):
+        maps = []
+        for block in self.blocks:
+            new, weights = block(x, mask, True)
+            x = new - x + x.detach()
+            maps.append(weights)
+        return x, maps
+
+
+@wrong("5.5", "one word among 500 changes the answer")
+class Maximum(Blocks):
+    def mean(self, x, mask, lengths):
+        return self.norm(x).masked_fill(~mask.unsqueeze(2), -torch.inf).amax(1)
+
+
+@wrong("5.5", "one word among 500 changes the answer")
+class MaximumAndMean(Blocks):
+    def mean(self, x, mask, lengths):
+        return super().mean(x, mask, lengths) + Maximum.mean(self, x, mask, lengths)
+
+
+@wrong("5.5", "the mean is normalised")
+class NormOfTheMean(Blocks):
+    def mean(self, x, mask, lengths):
+        return self.norm((x * mask.unsqueeze(2)).sum(1) / lengths.unsqueeze(1))
+
+
+@wrong("5.5", "nothing is normalised after the block")
+class NoLastNorm(Blocks):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        self.norm = nn.Identity()
+
+
+@wrong("5.5", "what stood between them")
+class NoRelu(Blocks):
+    def decide(self, mean):
+        return self.output(self.dropout(self.hidden(mean))).squeeze(1)
+
+
+@wrong("5.5", "after a relu nothing is below 0")
+class GeluAtTheEnd(Blocks):
+    def decide(self, mean):
+        return self.output(self.dropout(functional.gelu(self.hidden(mean)))).squeeze(1)
+
+
+@wrong("5.5", "nothing is dropped before the last linear layer")
+class DropsWordsOnly(Blocks):
+    def decide(self, mean):
+        return self.output(torch.relu(self.hidden(mean))).squeeze(1)
+
+
+@wrong("5.5", "the vectors of the words go into the first block whole")
+class DropsTheEndOnly(Blocks):
+    def begin(self, token_ids):
+        return self.place(self.embedding(token_ids))
+
+
+@wrong("5.5", "the dropout stands behind the last linear layer")
+class DropsTheAnswer(Blocks):
+    def decide(self, mean):
+        return self.dropout(self.output(torch.relu(self.hidden(mean)))).squeeze(1)
+
+
+class OtherBlocks(Blocks):
+    """Blocks of other sizes than those that were asked for."""
+
+    def __init__(self, vocab_size, embedding_size=64, num_heads=4, layers=1, inner_size=128,
+                 dropout=0.5, positions=True):  # fmt: skip
+        super().__init__(vocab_size, embedding_size, num_heads, 1, inner_size, dropout, positions)
+        sizes = self.sizes(embedding_size, num_heads, inner_size, dropout)
+        self.blocks = nn.ModuleList(models.TransformerBlock(*sizes) for _ in range(layers))
+
+
+@wrong("5.5", "have a dropout of 0.1 of their own")
+class BlocksDropAsTheModel(OtherBlocks):
+    def sizes(self, size, num_heads, inner_size, dropout):
+        return size, num_heads, inner_size, dropout
+
+
+@wrong("5.5", "the blocks drop 0.50")
+class BlocksDropHalf(OtherBlocks):
+    def sizes(self, size, num_heads, inner_size, dropout):
+        return size, num_heads, inner_size, 0.5
+
+
+@wrong("5.5", "with inner_size=12 and with inner_size=20")
+class InnerSizeUnused(OtherBlocks):
+    def sizes(self, size, num_heads, inner_size, dropout):
+        return size, num_heads, 4 * size, 0.1
+
+
+@wrong("5.5", "a linear layer gives 64 numbers whatever the sizes are")
+class HiddenOfFixedSize(Blocks):
+    def __init__(self, vocab_size, embedding_size=64, *sizes, **named):
+        super().__init__(vocab_size, embedding_size, *sizes, **named)
+        self.hidden, self.output = nn.Linear(embedding_size, 64), nn.Linear(64, 1)
+
+
+@wrong("5.5", "3 layers have as many weights as one")
+class OneBlockThrice(Blocks):
+    def __init__(self, vocab_size, embedding_size=64, num_heads=4, layers=1, inner_size=128,
+                 dropout=0.5, positions=True):  # fmt: skip
+        super().__init__(vocab_size, embedding_size, num_heads, 1, inner_size, dropout, positions)
+        self.blocks = nn.ModuleList([self.blocks[0]] * layers)
+
+
+@wrong("5.5", "PyTorch does not know about a TransformerBlock")
+class BlocksInAList(Blocks):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        blocks = list(self.blocks)
+        del self.blocks
+        self.blocks = blocks
+
+
+@wrong("5.5", "the blocks do not see the positions")
+class PositionsAfterTheBlocks(Blocks):
+    def begin(self, token_ids):
+        return self.dropout(self.embedding(token_ids))
+
+    def mean(self, x, mask, lengths):
+        return super().mean(self.place(x), mask, lengths)
+
+
+@wrong("5.5", "is a length fixed in the code")
+class CutsLongReviews(Blocks):
+    def forward(self, token_ids, lengths, return_weights=False):
+        return super().forward(token_ids[:, -400:], lengths.clamp(max=400), return_weights)
+
+
+@wrong("5.5", "Is the length of a review fixed in the code")
+class TableOf300(Blocks):
+    def place(self, x):
+        table = attention.positional_encoding(300, x.shape[2])
+        return x + table[: x.shape[1]] if self.positions else x
+
+
+@wrong("5.5", "does its table of positions end early")
+class ClampedPositions(Blocks):
+    def place(self, x):
+        T, E = x.shape[1:]
+        table = attention.positional_encoding(256, E)[torch.arange(T).clamp(max=255)]
+        return x + table if self.positions else x
