@@ -31,6 +31,7 @@ EXERCISES = exercises()
 LESSONS = read_all(find_root())
 CELLS = [cell for lesson in LESSONS.values() for cell in lesson.cells]
 EXERCISE_CELLS = {cell.marks["exercise"]: cell for cell in CELLS if "exercise" in cell.marks}
+IMPORTS = ast.Import | ast.ImportFrom
 read_lessons()
 
 
@@ -222,11 +223,12 @@ def fails_in_a_line_of_its_own(states, lengths):
 
 
 def made(exercise, code):
-    """What an exercise asks for, made by this code among the lesson's imports and answers."""
+    """What an exercise asks for, made by this code among what the lesson gives and its answers."""
     names = {}
     for cell in LESSONS[lesson_of(exercise)].cells:
+        given = IMPORTS if "exercise" in cell.marks else IMPORTS | ast.FunctionDef
         for node in ast.parse(cell.text).body if cell.kind == "code" else []:
-            if isinstance(node, ast.Import | ast.ImportFrom):
+            if isinstance(node, given):
                 exec(ast.unparse(node), names)
         exec(cell.marks.get("catch_up", ""), names)
     exec(code, names)

@@ -1,8 +1,10 @@
 """Answers without an end, without bounds, or with an exit are stopped, and the session stays."""
 
 import builtins
+import io
 import itertools
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -13,7 +15,7 @@ import torch
 from IPython.core.autocall import ExitAutocall
 from IPython.core.interactiveshell import InteractiveShell
 
-from practicum_utils import models
+from practicum_utils import data, models
 from practicum_utils.checks import CheckError, check, limits, session
 
 UNIX = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no such timer here")
@@ -27,6 +29,10 @@ def short(monkeypatch):
     """A limit of a second; the real one is long enough for a busy machine."""
     assert limits.SECONDS >= 15
     monkeypatch.setattr(limits, "SECONDS", 1.0)
+
+
+def session_s_own():
+    return signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
 
 
 def refused(exercise, attempt) -> CheckError:
@@ -112,14 +118,28 @@ def gives_up(token_ids, lengths):
     [counts, sleeps, swallows, swallows_computing, swallows_twice, swallows_elsewhere, gives_up],
 )
 def test_an_answer_without_an_end_is_stopped(attempt, capsys):
-    before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    before = session_s_own()
     started = time.monotonic()
     error = refused("3.2", attempt)
     assert time.monotonic() - started < 6
     assert str(error).startswith(SENTENCE) and " in the line `" in str(error)
     assert error._render_traceback_() == [f"CheckError: {error}"]
     assert capsys.readouterr().out == ""
-    assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == before
+    assert session_s_own() == before
+
+
+@UNIX
+def test_a_debugger_s_tracing_goes_on():
+    def own(*_):
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(own)
+    try:
+        refused("3.2", swallows)
+        assert sys.gettrace() is own
+    finally:
+        sys.settrace(before)
 
 
 @UNIX
@@ -161,7 +181,8 @@ def test_an_alarm_of_the_session_s_own_that_comes_sooner_is_left_alone():
     before = signal.signal(signal.SIGALRM, ring)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.3)
-        assert "TimeoutError (mine)" in str(refused("3.2", sleeps))
+        words = str(refused("3.2", sleeps))
+        assert "it raised TimeoutError (mine)" in words and "could not go on" not in words
         assert signal.getsignal(signal.SIGALRM) is ring
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -239,17 +260,19 @@ def raises_it(token_ids, lengths):
     ],
 )
 def test_what_ends_a_program_becomes_a_sentence(attempt, words):
-    assert words in str(refused("3.2", attempt))
+    message = str(refused("3.2", attempt))
+    assert words in message and "could not go on" not in message
 
 
 @pytest.mark.parametrize("name", ["exit", "quit"])
-def test_pythons_own_exit_does_not_close_the_input(name):
+def test_pythons_own_exit_does_not_close_the_input(name, monkeypatch):
     quitter = getattr(builtins, name, None)
     if quitter is None:
         pytest.skip("this Python was started without it")
-    stdin = sys.stdin
+    stdin = io.StringIO()
+    monkeypatch.setattr(sys, "stdin", stdin)
     assert "end the whole session" in str(refused("3.2", lambda token_ids, lengths: quitter()))
-    assert sys.stdin is stdin and not getattr(stdin, "closed", False)
+    assert sys.stdin is stdin and not stdin.closed
 
 
 @pytest.fixture
@@ -340,16 +363,28 @@ def test_they_are_limited_and_a_refusal_shows_them_too(capsys):
     assert 480 < int(lines[-1].split()[2]) <= 500
 
 
-def test_what_the_package_and_libraries_print_is_no_note(capsys):
-    class Talking(models.MeanEmbedding):
-        def forward(self, token_ids, lengths):
-            import warnings
+WARNS = """
+import warnings
+from practicum_utils import data, models
+from practicum_utils.checks import check
 
-            warnings.warn("not a note", stacklevel=1)
-            return super().forward(token_ids, lengths)
+class Warns(models.MeanEmbedding):
+    def forward(self, token_ids, lengths):
+        warnings.warn("not a note")
+        return super().forward(token_ids, lengths)
 
-    check("2.1", Talking)
-    assert capsys.readouterr().out == "ok: exercise 2.1, MeanEmbedding\n"
+check("2.1", Warns)
+"""
+
+
+def test_what_the_package_prints_is_no_note(capsys):
+    check("1.3", data.ReviewDataset)
+    assert capsys.readouterr().out == "ok: exercise 1.3, ReviewDataset\n"
+
+
+def test_a_library_s_warning_is_no_note():
+    done = subprocess.run([sys.executable, "-c", WARNS], capture_output=True, text=True, check=True)
+    assert done.stdout == "ok: exercise 2.1, MeanEmbedding\n"
 
 
 def test_every_setting_of_the_session_is_watched_and_put_back():
