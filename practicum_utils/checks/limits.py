@@ -107,11 +107,11 @@ class _Tripwire:
         self.tried: set = set()
 
     def lay(self, frame: FrameType | None) -> None:
-        """From now on, in this frame and those that called it."""
+        """From now on, in this frame and those that called it, up to the check."""
         if not self.tripped:  # nothing new was found since the last time
             self.tried.clear()
         self.laid, self.tripped = True, False
-        while frame:
+        while frame and frame.f_code.co_filename != __file__:
             if is_learners(frame, itself=True):
                 frame.f_trace = self._step
             frame = frame.f_back
