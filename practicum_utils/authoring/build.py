@@ -1,5 +1,6 @@
 """Write a lesson's three notebooks, or check that the committed ones are what the source makes."""
 
+import json
 import tomllib
 from collections.abc import Callable
 from importlib.metadata import metadata
@@ -11,9 +12,12 @@ from nbformat import NotebookNode
 import practicum_utils
 from practicum_utils.authoring.copies import COPIES, FOLDERS, make_copy, path_of
 from practicum_utils.authoring.execute import execute
-from practicum_utils.authoring.source import Lesson, find_sources, read_lesson
-from practicum_utils.bugs.planting import LessonError
+from practicum_utils.authoring.source import Lesson, definitions, find_sources, read_lesson
+from practicum_utils.bugs.planting import LessonError, uncover
+from practicum_utils.bugs.typed import TYPED
 from practicum_utils.support.files import write_text_whole
+
+ASSETS = Path("practicum_utils/assets")
 
 
 def find_root() -> Path:
@@ -63,6 +67,7 @@ def write(root: Path, numbers: list[str], execute_them: bool, say: Callable[[str
 
     Without ``execute_them`` a notebook keeps its outputs as long as none of its code changed.
     """
+    _write_typed(root)
     for path, notebook in notebooks(root, numbers).items():
         is_student = path.is_relative_to(FOLDERS["student"])
         if execute_them and not is_student:
@@ -77,8 +82,13 @@ def write(root: Path, numbers: list[str], execute_them: bool, say: Callable[[str
 
 
 def differences(root: Path, numbers: list[str]) -> list[str]:
-    """Return one line per committed notebook that its source no longer makes, naming the cell."""
-    found = []
+    """Return one line per committed notebook that its source no longer makes, naming the cell.
+
+    And one if what ``bugs.as_typed`` reads is not what the sources make.
+    """
+    path = root / ASSETS / TYPED
+    stale = path.parent.is_dir() and (not path.is_file() or path.read_text("utf-8") != _typed(root))
+    found = [f"{ASSETS / TYPED} is out of date; run practicum build"] if stale else []
     for path, made in notebooks(root, numbers).items():
         if not (root / path).is_file():
             found.append(f"{path} is missing; run practicum build")
@@ -93,6 +103,26 @@ def differences(root: Path, numbers: list[str]) -> list[str]:
                 f"{path}, cell {len(pairs) + 1}: the source makes {len(made.cells)} cells in all"
             )
     return found
+
+
+def _write_typed(root: Path) -> None:
+    if (root / ASSETS).is_dir():  # a course need not be the one of this package
+        write_text_whole(root / ASSETS / TYPED, _typed(root))
+
+
+def _typed(root: Path) -> str:
+    """The exercises with planted bugs, all lessons', as ``bugs.as_typed`` reads them."""
+    found = {
+        cell.marks["exercise"]: {
+            "lesson": lesson.number,
+            "name": definitions(cell)[-1].name,
+            "code": uncover(cell.text),
+        }
+        for lesson in read_all(root).values()
+        for cell in lesson.cells
+        if "exercise" in cell.marks and cell.bugs()
+    }
+    return json.dumps(found, indent=1) + "\n"
 
 
 def _essence(cell: NotebookNode) -> tuple:

@@ -13,6 +13,7 @@ from practicum_utils.authoring import build as builder
 from practicum_utils.authoring import notes as instructor
 from practicum_utils.authoring import scaffold, story
 from practicum_utils.authoring import slides as deck
+from practicum_utils.authoring import update as updater
 from practicum_utils.authoring.installed import find_course, notebooks_to_open
 from practicum_utils.authoring.source import find_sources
 from practicum_utils.bugs.planting import LessonError
@@ -130,6 +131,21 @@ def slides(
 ) -> None:
     """Make slides of a lesson from the student notebook, with the instructor's notes in them."""
     deck.write(find_course(), lesson, output, reveal, typer.echo)
+
+
+@app.command()
+def update(
+    files: Annotated[list[Path], typer.Argument(help="Student notebooks that you have begun.")],
+) -> None:
+    """Give begun student notebooks the new text of their lesson; your code is kept."""
+    complaints = []
+    for path in files:
+        try:
+            typer.echo("\n".join(updater.update_file(path, find_course())))
+        except LessonError as error:
+            complaints.append(str(error))
+    if complaints:
+        raise _stop("\n".join(complaints))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

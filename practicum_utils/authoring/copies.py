@@ -22,6 +22,7 @@ from practicum_utils.authoring.walkthrough import tell_the_story
 from practicum_utils.bugs import CATALOGUE
 
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
+WRITTEN = "practicum"  # in a cell's metadata, the digest of what the course wrote in it
 TOLD = "-told"  # ends the id of a cell whose output `practicum run` prints
 FOLDERS = {"student": "notebooks", "solution": "solutions", "walkthrough": "solutions/debugged"}
 COPIES = tuple(FOLDERS)
@@ -76,7 +77,7 @@ def student_copy(lesson: Lesson, lessons: dict[str, Lesson], address: str) -> No
     cells = [*cells, links(lesson, lessons, address)]
     cells = cut_into_slides(cells)
     cells = with_doors(cells, address, path_of("student", lesson), SAVE_FIRST)
-    return to_notebook(cells, lesson)
+    return remember_text(to_notebook(cells, lesson))
 
 
 def solution_copy(lesson: Lesson, lessons: dict[str, Lesson], address: str) -> NotebookNode:
@@ -224,9 +225,20 @@ def identifiers(cells: list[Cell], number: str) -> list[str]:
     for cell in cells:
         marks = cell.marks
         named = [f"{mark}-{marks[mark]}" for mark in ("exercise", "check") if mark in marks]
-        digest = hashlib.sha1(cell.text.encode()).hexdigest()[:8]
-        name = named[0] if named else marks.get("name", digest)
+        name = named[0] if named else marks.get("name", digest(cell.text))
         name = re.sub(r"[^\w-]+", "-", f"lesson-{number}-{name}")[:48]
         often[name] = often.get(name, 0) + 1
         found.append(name if often[name] == 1 else f"{name}-{often[name]}")
     return found
+
+
+def digest(text: str) -> str:
+    """A short name for a text; blank space around it does not count."""
+    return hashlib.sha1(text.strip().encode()).hexdigest()[:8]
+
+
+def remember_text(notebook: NotebookNode) -> NotebookNode:
+    """Let each cell of a new notebook remember its text, for ``practicum update``; return it."""
+    for cell in notebook.cells:
+        cell.metadata[WRITTEN] = digest(cell.source)
+    return notebook

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from practicum_utils.authoring.recap import find_cell
 from practicum_utils.authoring.source import Cell, Lesson, listed
-from practicum_utils.authoring.walkthrough import changed_lines
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.bugs.planting import LessonError
+from practicum_utils.bugs.planting import LessonError, changed_lines
 from practicum_utils.support.files import write_text_whole
 
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -161,6 +160,7 @@ def _change(bug: str, cell: Cell) -> str:
 def _planting(bug: str, cell: Cell, number: str) -> str:
     if CATALOGUE[bug].lesson in (number, ""):  # a bug of no lesson shows where it is planted
         how = f"**Plant `{bug}`:** write the wrong line (+), not the right one (-)."
+        how += _in_one_line(cell)
     else:
         how = (
             f"**Not yet, `{bug}`:** type it right (-). The solution has it wrong (+), and it shows "
@@ -176,11 +176,20 @@ def _recap(references: list[str], lesson: Lesson, lessons: dict[str, Lesson]) ->
         for bug in cell.bugs():
             if CATALOGUE[bug].lesson == lesson.number:
                 found.append(
-                    f"**Plant `{bug}`:** instead of the import, run `{_defined(cell)}` from "
-                    f"solutions/{lesson.name}.ipynb. It is the class's own code of lesson "
-                    f"{source.number}, with this wrong (+):\n\n{_change(bug, cell)}"
+                    f"**Plant `{bug}`:** `{_defined(cell)}` in the notebook is the class's own "
+                    f"code of lesson {source.number}, with this wrong (+)."
+                    f"{_in_one_line(cell, lesson.number)}\n\n{_change(bug, cell)}"
                 )
     return found
+
+
+def _in_one_line(cell: Cell, elsewhere: str = "") -> str:
+    """The line that defines an exercise with its bug, and that mends it; in another lesson."""
+    if "exercise" not in cell.marks:
+        return ""
+    lesson = f', lesson="{elsewhere}"' if elsewhere else ""
+    call = f'{_defined(cell)} = as_typed("{cell.marks["exercise"]}"{lesson}'
+    return f" In one line: `{call})`; to mend it before their eyes: `{call}, bug=False)`."
 
 
 def _symptom(cell: Cell, lesson: Lesson) -> str:

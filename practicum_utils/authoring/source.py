@@ -248,7 +248,7 @@ def _an_exercise_is_python(cell: Cell, lesson: Lesson) -> str | None:
 
 
 def _an_exercise_has_a_stub(cell: Cell, lesson: Lesson) -> str | None:
-    if "exercise" in cell.marks and not (_definitions(cell) and f"    {BEGIN}" in cell.text):
+    if "exercise" in cell.marks and not (definitions(cell) and f"    {BEGIN}" in cell.text):
         return (
             f"exercise {cell.marks['exercise']} has no stub: it needs a def or class "
             f"with a docstring and a {BEGIN!r} region inside."
@@ -256,11 +256,12 @@ def _an_exercise_has_a_stub(cell: Cell, lesson: Lesson) -> str | None:
 
 
 def _a_stub_has_a_docstring(cell: Cell, lesson: Lesson) -> str | None:
-    if "exercise" in cell.marks and not all(map(ast.get_docstring, _definitions(cell))):
+    if "exercise" in cell.marks and not all(map(ast.get_docstring, definitions(cell))):
         return f"the stub of exercise {cell.marks['exercise']} has no docstring."
 
 
-def _definitions(cell: Cell) -> list[ast.AST]:
+def definitions(cell: Cell) -> list[ast.FunctionDef | ast.ClassDef]:
+    """The functions and classes that a cell of code defines."""
     tree = ast.parse(cell.text)
     return [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 

@@ -1,11 +1,8 @@
 """Turn a lesson into a story: meet a symptom, read the rule, mend one line, run again."""
 
-import difflib
-import textwrap
-
 from practicum_utils.authoring.source import Cell, listed
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.bugs.planting import LessonError
+from practicum_utils.bugs.planting import LessonError, changed_lines
 
 
 def tell_the_story(cells: list[Cell], planted: set[str]) -> list[Cell]:
@@ -58,11 +55,3 @@ def _to_run_again(fix: Cell, before: list[Cell]) -> list[Cell]:
     if not symptom:
         raise LessonError(f"fix {bug!r}: no symptom cell stands before it.")
     return [*cells, symptom[0]]
-
-
-def changed_lines(before: str, after: str) -> str:
-    """The changed lines with one line around them, without headers and common indentation."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
-    changes = [line for line in list(lines)[2:] if not line.startswith("@@")]
-    code = textwrap.dedent("\n".join(line[1:] for line in changes)).split("\n")
-    return "\n".join(f"{line[0]} {rest}" for line, rest in zip(changes, code, strict=True))

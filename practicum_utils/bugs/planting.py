@@ -3,7 +3,9 @@
 See the table of marks in ``authoring.source``.
 """
 
+import difflib
 import re
+import textwrap
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BUG_LINE = re.compile(r"^(?P<indent>\s*)# BUG (?P<id>[\w-]+):(?: (?P<code>.*))?$")
@@ -55,3 +57,11 @@ def blank(text: str, exercise: str) -> str:
 def uncover(text: str) -> str:
     """Return a cell's code without the lines that mark SOLUTION regions."""
     return "\n".join(line for line in text.splitlines() if line.strip() not in (BEGIN, END))
+
+
+def changed_lines(before: str, after: str) -> str:
+    """The changed lines with one line around them, without headers and common indentation."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
+    changes = [line for line in list(lines)[2:] if not line.startswith("@@")]
+    code = textwrap.dedent("\n".join(line[1:] for line in changes)).split("\n")
+    return "\n".join(f"{line[0]} {rest}" for line, rest in zip(changes, code, strict=True))

@@ -2,6 +2,7 @@
 
 from practicum_utils.support.environment import full_or_fast, is_fast, pick_device, set_seed
 from practicum_utils.training.history import Epoch, History, Metrics
+from practicum_utils.training.keeping import restore_work, save_work
 from practicum_utils.training.loop import fit, run_epoch
 from practicum_utils.training.recipe import RECIPE, Recipe
 from practicum_utils.training.runs import recall, recall_answers, remember
@@ -19,6 +20,8 @@ __all__ = [
     "recall",
     "recall_answers",
     "remember",
+    "restore_work",
     "run_epoch",
+    "save_work",
     "set_seed",
 ]

@@ -358,7 +358,9 @@ def test_lab_opens_the_student_notebooks(tmp_path, monkeypatch):
     root = write_course(tmp_path)
     monkeypatch.setattr(subprocess, "run", run)
     assert practicum("lab", inside=root, monkeypatch=monkeypatch).exit_code == 0
-    assert commands == [[sys.executable, "-m", "jupyterlab", str(root / "notebooks")]]
+    assert [each[:4] for each in commands] == [
+        [sys.executable, "-m", "jupyterlab", str(root / "notebooks")]
+    ]
 
 
 def test_without_a_command_it_shows_its_help():

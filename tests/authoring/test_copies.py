@@ -53,7 +53,7 @@ def test_every_copy_is_a_valid_notebook_without_a_trace_of_its_making(tiny, kind
     identifiers = [cell["id"] for cell in notebook.cells]
     assert len(set(identifiers)) == len(identifiers)
     assert all(name.startswith(f"lesson-{tiny_number}-") for name in identifiers)
-    kept = {"tags", "slideshow", "nbgrader"} if kind == "student" else {"tags"}
+    kept = {"tags", "slideshow", "nbgrader", "practicum"} if kind == "student" else {"tags"}
     assert all(set(cell.metadata) <= kept for cell in notebook.cells)
     assert all(set(tags(cell)) <= {CHECKED, RAISES, SKIP} for cell in notebook.cells)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)

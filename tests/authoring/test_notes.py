@@ -120,13 +120,14 @@ def test_the_page_says_what_the_class_sees_and_what_runs_again(timed, tmp_path):
     assert again in page
 
 
-def test_a_recap_is_planted_from_the_solution(tmp_path):
+def test_a_recap_s_bugs_are_in_the_class_s_code_and_come_in_one_line(tmp_path):
     lessons = read_tiny(tmp_path)
     told = notes.with_cues(lessons["03"], lessons)
     found = "\n".join(cell.text for cell in told.cells if cell.for_presenter)
-    assert found.count("from solutions/03_tiny_reader.ipynb") == 2
-    assert "run `to_label`" in found and "own code of lesson 01" in found
-    assert "run `train`" in found and "\n-     gradient = 0\n" in found
+    assert "`to_label` in the notebook is the class's own code of lesson 01" in found
+    assert '`to_label = as_typed("1.1", lesson="03")`' in found
+    assert '`to_label = as_typed("1.1", lesson="03", bug=False)`' in found
+    assert "`train` in the notebook" in found and "\n-     gradient = 0\n" in found
     assert "average-of-averages" not in found  # mended in lesson 02
     assert f"the cell stops, *{PLANTED['linear-input-size'].symptom}*" in found
 
