@@ -587,7 +587,7 @@ class NoDefaultSize(models.MeanEmbedding):
         super().__init__(vocab_size, embedding_size)
 
 
-@wrong("2.1", "a layer is made in `forward` (Linear)")
+@wrong("2.1", "`forward` makes a new Linear at every call")
 class LayersInForward(nn.Module):
     def __init__(self, vocab_size, embedding_size=32):
         super().__init__()
