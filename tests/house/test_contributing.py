@@ -188,7 +188,7 @@ def test_new_writes_two_files_and_says_what_to_do_next(empty, monkeypatch, numbe
     assert lesson.cells[0].text.startswith(f"# Lesson {name[:2]}: Word vectors\n")
     exercise = f"{int(number)}.1"
     assert [c.marks["exercise"] for c in lesson.cells if "exercise" in c.marks] == [exercise]
-    assert f'\n@exercise("{exercise}", "last_states")\n' in (empty / checks).read_text()
+    assert f'\n@exercise("{exercise}", "last_states", ' in (empty / checks).read_text()
 
 
 def test_a_new_lesson_has_notes_for_its_teacher(empty, monkeypatch):
