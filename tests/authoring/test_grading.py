@@ -11,6 +11,7 @@ from tiny_course import URL, read_text
 
 from practicum_utils.authoring import build
 from practicum_utils.authoring.copies import CATCH_UP, COPIES, make_copy
+from practicum_utils.authoring.grading import FOR_A_DIAGNOSIS
 from practicum_utils.bugs.planting import BEGIN, END
 
 WHY = "nbgrader is not installed; it is in the extra of that name"
@@ -89,7 +90,12 @@ def test_a_stub_is_the_student_s_and_its_check_gives_the_minutes(number):
         assert stub["solution"] and not stub["grade"] and not stub["locked"]
         assert test["grade"] and test["locked"] and not test["solution"]
         assert "points" not in stub and test["points"] == cell.marks["minutes"]
-    assert exercises and not found
+    diagnosed = [c.marks["diagnose"] for c in LESSONS[number].cells if "diagnose" in c.marks]
+    for name in (one.replace(".", "-") for one in diagnosed):
+        answer, test = found.pop(f"answer-{name}"), found.pop(f"check-{name}")
+        assert answer["solution"] and not answer["locked"] and test["locked"]
+        assert test["points"] == FOR_A_DIAGNOSIS
+    assert exercises and diagnosed and not found
 
 
 @EACH

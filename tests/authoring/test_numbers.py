@@ -10,6 +10,7 @@ from practicum_utils.authoring.copies import take_catch_up
 from practicum_utils.authoring.source import find_sources, read_lesson
 from practicum_utils.bugs import CATALOGUE
 from practicum_utils.bugs.planting import LessonError
+from practicum_utils.checks.exercises import _REGISTERED
 
 BUG = "last-token-lost"
 NEW = {"00": "00_start", "12": "12_later", "16": "16_latest"}
@@ -18,12 +19,17 @@ EACH = pytest.mark.parametrize("number", NEW)
 
 @pytest.fixture
 def course(tmp_path):
-    """The tiny lessons 01 to 03, and three new ones around them."""
+    """The tiny lessons 01 to 03, and three new ones around them, with their checks."""
+    known = dict(_REGISTERED)
     write_course(tmp_path)
     (tmp_path / "practicum_utils/checks").mkdir(parents=True)
     for name in reversed(NEW.values()):
         scaffold.new_lesson(tmp_path, *name.split("_"))
-    return tmp_path
+        checks = tmp_path / f"practicum_utils/checks/lesson_{name[:2]}.py"
+        exec(checks.read_text(), {"__name__": checks.stem})
+    yield tmp_path
+    _REGISTERED.clear()
+    _REGISTERED.update(known)
 
 
 def source_of(course, number):
@@ -68,7 +74,8 @@ def test_the_copies_carry_the_number(course, number):
         for cell in made[path].cells
         if "nbgrader" in cell.metadata
     ]
-    assert grades == [f"exercise-{int(number)}-1", f"check-{int(number)}-1"]
+    kinds = ("exercise-{}-1", "check-{}-1", "answer-{}-D1", "check-{}-D1")
+    assert grades == [kind.format(int(number)) for kind in kinds]
     assert take_catch_up(made[path]) == 1
 
 
@@ -89,7 +96,7 @@ def test_a_late_lesson_repeats_a_cell_of_lesson_00_with_the_bug_that_shows_there
     early.write_text(
         early.read_text()
         .replace(f'symptom="{BUG}"', "verdict=true")
-        .replace(f'fix="{BUG}" rerun="pick, change"', "")
+        .replace(f'fix="{BUG}" rerun="pick"', "")
     )
     right = late.read_text().replace(f"    # BUG {BUG}: return states[rows, lengths - 2]\n", "")
     late.write_text(
