@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.utils.data import DataLoader
 
-from practicum_utils.checks import probing
+from practicum_utils.checks import anatomy, probing
 from practicum_utils.checks.demands import (
     CheckError,
     call,
@@ -30,7 +30,7 @@ def check_mean_embedding(cls) -> None:
     """2.1: the general questions; then, a review's logit is the mean of its words' logits."""
     model = probing.build(cls, embedding_size=8)
     probing.ask_all(model)
-    probing.ask_sizes(cls, embedding_size=8)
+    anatomy.ask_sizes(cls, {"embedding_size": 8}, {"embedding_size": 16})
     probing.build(cls)
     words = probing.some_words(5)
     alone = probing.logits(model, [[word] for word in words])

@@ -5,7 +5,6 @@ weights are drawn anew and larger: what an untrained model hardly shows becomes 
 """
 
 from collections.abc import Callable
-from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -242,30 +241,11 @@ def _ask_repeat(model: nn.Module) -> None:
         answers.append(logits(model, rows))
     reason = "is something of the last batch kept in the model?"
     if same(*answers, 1e-6):
-        reason = _chance(model, rows)
-    raise CheckError(f"in evaluation mode two passes give different answers: {reason}")
-
-
-def _chance(model: nn.Module, rows: list[list[int]]) -> str:
-    """Where chance comes from: layers that a pass makes, or some that are never switched off."""
-    made = []
-    make = nn.Module.__init__
-
-    def noting(layer, *arguments, **named) -> None:
-        make(layer, *arguments, **named)
-        made.append(type(layer).__name__)
-
-    with patch.object(nn.Module, "__init__", noting):
-        logits(model, rows)
-    if made:
-        return (
-            f"a layer is made in `forward` ({made[0]}), so it is a new one in every call, is "
-            "never switched by `eval()` and never learns; make it in `__init__`."
+        reason = (
+            "something stays random, such as a dropout that is a function, without "
+            "`training=self.training`."
         )
-    return (
-        "something stays random, such as a dropout that `eval()` does not reach: one in a plain "
-        "list, or a function without `training=self.training`."
-    )
+    raise CheckError(f"in evaluation mode two passes give different answers: {reason}")
 
 
 def _ask_range(model: nn.Module) -> None:
@@ -343,23 +323,6 @@ def _ask_padding_later(model: nn.Module) -> None:
         "after one step of learning padding changes the answer: its vector was zero only at "
         "first. With `padding_idx=0` it does not learn.",
     )
-
-
-def ask_sizes(cls, **sizes) -> None:
-    """Whether a model becomes larger with each number that it is given."""
-    usual = _count_weights(build(cls, **sizes))
-    for name, value in {"vocab_size": VOCAB_SIZE, **sizes}.items():
-        given = {**sizes, name: 2 * value}
-        larger = call(cls, given.pop("vocab_size", VOCAB_SIZE), **given, given=_words(given))
-        demand(
-            _count_weights(larger) > usual,
-            f"with {name}={value} and with {name}={2 * value} the model has {usual} weights; is a "
-            "size fixed in the code?",
-        )
-
-
-def _count_weights(model: nn.Module) -> int:
-    return sum(weight.numel() for weight in model.parameters())
 
 
 def _ask_every_word(model: nn.Module) -> None:
