@@ -2,7 +2,7 @@
 
 Run: python tools/train_weights.py FOLDER [--release TAG]
 Writes a file for each model and ``weights.json``, which says what they are. Students name this
-folder in ``training.load_trained(..., folder=...)``. It takes three or four minutes on two idle cores.
+folder in ``training.load_trained(..., folder=...)``. Takes three or four minutes on two idle cores.
 
 --release: the files are going to be attached to the GitHub release of that tag: ``weights.json`` is
            written into the package as well, and ``load_trained`` then finds them there.
