@@ -3,7 +3,6 @@
 import json
 import tomllib
 from collections.abc import Callable
-from importlib.metadata import metadata
 from pathlib import Path
 
 import nbformat
@@ -15,6 +14,7 @@ from practicum_utils.authoring.execute import execute
 from practicum_utils.authoring.source import Lesson, definitions, find_sources, read_lesson
 from practicum_utils.bugs.planting import LessonError, uncover
 from practicum_utils.bugs.typed import TYPED
+from practicum_utils.support import project
 from practicum_utils.support.files import write_text_whole
 
 ASSETS = Path("practicum_utils/assets")
@@ -45,10 +45,9 @@ def read_one(root: Path, number: str) -> tuple[Lesson, dict[str, Lesson]]:
 def address(root: Path) -> str:
     """Return the project's public address, which stands once, in pyproject.toml."""
     if not (root / "pyproject.toml").is_file():  # pip has read it
-        urls = metadata("practicum-utils").get_all("Project-URL")
-        return dict(url.split(", ") for url in urls)["Repository"]
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    return project["urls"]["Repository"]
+        return project.address()
+    written = tomllib.loads((root / "pyproject.toml").read_text())
+    return written["project"]["urls"]["Repository"]
 
 
 def notebooks(root: Path, numbers: list[str]) -> dict[Path, NotebookNode]:

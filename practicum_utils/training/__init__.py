@@ -6,6 +6,7 @@ from practicum_utils.training.keeping import restore_work, save_work
 from practicum_utils.training.loop import fit, run_epoch
 from practicum_utils.training.recipe import RECIPE, Recipe
 from practicum_utils.training.runs import recall, recall_answers, remember
+from practicum_utils.training.trained import load_trained
 
 __all__ = [
     "RECIPE",
@@ -16,6 +17,7 @@ __all__ = [
     "fit",
     "full_or_fast",
     "is_fast",
+    "load_trained",
     "pick_device",
     "recall",
     "recall_answers",

@@ -1,6 +1,7 @@
 """What nbgrader reads in the student notebooks, by its own rules, and what it gives for it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from practicum_utils.authoring import build
 from practicum_utils.authoring.copies import CATCH_UP, COPIES, make_copy
 from practicum_utils.authoring.grading import FOR_A_DIAGNOSIS
 from practicum_utils.bugs.planting import BEGIN, END
+from practicum_utils.checks.exercises import find
 
 WHY = "nbgrader is not installed; it is in the extra of that name"
 api = pytest.importorskip("nbgrader.api", reason=WHY)
@@ -43,11 +45,46 @@ from practicum_utils.checks import check
 
 check("3.1", last_vectors)
 
+# %% exercise="3.3" minutes=9 catch_up="from practicum_utils.models import SimpleRNN"
+class SimpleRNN:
+    """Two readers."""
+
+    def forward(self, token_ids, lengths):
+        """(B, T), (B,) -> (B,)"""
+        ### BEGIN SOLUTION
+        return lengths
+        # BUG linear-input-size: return token_ids
+        ### END SOLUTION
+
 # %% check="3.2" verdict=true
 from practicum_utils.checks import check
 
 check("3.2", reverse_reviews)
+
+# %% check="3.3" verdict=true
+from practicum_utils.checks import check
+
+check("3.3", SimpleRNN)
+
+# %% [markdown] diagnose="3.D1"
+# Why?
+#
+# - **What to look at:** The layer.
+# - **What it should be:** Twice as wide.
+# - **Where it is:** In the class.
+
+# %% name="settings"
+import os
+
+assert os.environ["PRACTICUM_FAST"] == "1"
 '''
+CLASS = """
+import torch
+from torch import nn
+from practicum_utils.bugs import as_typed
+from practicum_utils.models import last_vectors, reverse_reviews
+SimpleRNN = as_typed("3.3")
+"""
 
 
 def student(lesson, lessons=LESSONS, copy="student"):
@@ -90,12 +127,22 @@ def test_a_stub_is_the_student_s_and_its_check_gives_the_minutes(number):
         assert stub["solution"] and not stub["grade"] and not stub["locked"]
         assert test["grade"] and test["locked"] and not test["solution"]
         assert "points" not in stub and test["points"] == cell.marks["minutes"]
-    diagnosed = [c.marks["diagnose"] for c in LESSONS[number].cells if "diagnose" in c.marks]
-    for name in (one.replace(".", "-") for one in diagnosed):
+    diagnoses = [
+        cell.marks["diagnose"] for cell in LESSONS[number].cells if "diagnose" in cell.marks
+    ]
+    for diagnosis in diagnoses:
+        name = diagnosis.replace(".", "-")
         answer, test = found.pop(f"answer-{name}"), found.pop(f"check-{name}")
-        assert answer["solution"] and not answer["locked"] and test["locked"]
-        assert test["points"] == FOR_A_DIAGNOSIS
-    assert exercises and diagnosed and not found
+        assert answer["solution"] and not answer["locked"]
+        assert test["grade"] and test["locked"] and test["points"] == FOR_A_DIAGNOSIS
+    assert exercises and diagnoses and not found
+
+
+def test_the_class_s_code_of_earlier_lessons_is_not_locked():
+    cells = {cell.id: cell for cell in student(LESSONS["03"]).cells}
+    for name in ("review-dataset", "run-epoch"):
+        (cell,) = [cell for name_of, cell in cells.items() if name_of.endswith(f"-{name}")]
+        assert "nbgrader" not in cell.metadata and "editable" not in cell.metadata
 
 
 @EACH
@@ -134,12 +181,18 @@ def nbgrader(folder, *arguments):
     assert done.returncode == 0, done.stderr
 
 
-def submit(folder, who, wanted):
-    """Hand in the released notebook with the catch-up lines of the wanted exercises taken."""
+def submit(folder, who, wanted, answer):
+    """Hand in the released notebook with the catch-up lines of the wanted exercises taken.
+
+    Where 3.3 is not wanted, it is as the class has typed it. answer: to the diagnosis.
+    """
     notebook = nbformat.read(folder / "release/week/03_tiny.ipynb", as_version=4)
     for cell in notebook.cells:
         if any(cell.source.startswith(f"# Exercise {exercise} (") for exercise in wanted):
             cell.source = CATCH_UP.sub(r"\1", cell.source)
+        elif cell.source.startswith("# Exercise 3.3 ("):
+            cell.source = CLASS
+        cell.source = cell.source.replace('answer_1 = ""', f'answer_1 = "{answer}"')
         if cell.metadata.get("nbgrader", {}).get("grade"):
             cell.source = "print('always right')"  # which nbgrader puts back
     target = folder / "submitted" / who / "week"
@@ -153,15 +206,23 @@ def test_nbgrader_gives_the_minutes_for_a_solution_and_nothing_for_a_stub(tmp_pa
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     lesson = read_text(GRADED, tmp_path)
     (tmp_path / "source/week").mkdir(parents=True)
+    shutil.copy(build.find_root() / "tools/nbgrader_config.py", tmp_path)
+    monkeypatch.delenv("PRACTICUM_FAST")  # the settings have it
     nbformat.write(student(lesson, {"03": lesson}), tmp_path / "source/week/03_tiny.ipynb")
-    nbgrader(tmp_path, "generate_assignment", "week", "--ClearSolutions.enabled=False")
-    submit(tmp_path, "full", ["3.1", "3.2"])
-    submit(tmp_path, "partly", ["3.2"])
+    nbgrader(tmp_path, "generate_assignment", "week")
+    submit(tmp_path, "full", ["3.1", "3.2", "3.3"], find("3.D1").right)
+    submit(tmp_path, "partly", ["3.2"], "")  # the class's bug is refused when it is graded
     nbgrader(tmp_path, "autograde", "week")
     with api.Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
-        for who, points in {"full": [4, 7], "partly": [0, 7]}.items():
+        for who, points in {"full": [4, 7, 9, 2], "partly": [0, 7, 0, 0]}.items():
             grades = book.find_submission_notebook("03_tiny", "week", who).grades
-            assert {grade.name: grade.auto_score for grade in grades} == {
-                "check-3-1": points[0],
-                "check-3-2": points[1],
-            }
+            names = ("check-3-1", "check-3-2", "check-3-3", "check-3-D1")
+            assert {grade.name: grade.auto_score for grade in grades} == dict(
+                zip(names, points, strict=True)
+            )
+    graded = nbformat.read(tmp_path / "autograded/full/week/03_tiny.ipynb", as_version=4)
+    (settings,) = [cell for cell in graded.cells if "PRACTICUM_FAST" in cell.source]
+    assert settings.outputs == []  # no error: the data was reduced
+    refused = nbformat.read(tmp_path / "autograded/partly/week/03_tiny.ipynb", as_version=4)
+    (check,) = [cell for cell in refused.cells if 'check("3.3"' in cell.source]
+    assert "shapes cannot be multiplied" in check.outputs[0].evalue
