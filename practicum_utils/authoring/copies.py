@@ -46,6 +46,12 @@ SAVE_FIRST = (
     "\n\nIn Colab, first choose **File > Save a copy in Drive**, or your work is lost. "
     "Where a cell says that a name is not defined, run the cells above it first."
 )
+SAVE_LAST = """
+
+In Colab, the results that your notebooks remember are gone with the machine. To keep them, run
+`from practicum_utils.training import save_work; save_work()` in a new cell: it puts them on your
+Google Drive, or among your downloads. Next time, after the first cell of a lesson, the line
+`from practicum_utils.training import restore_work; restore_work()` brings them back."""
 
 
 def make_copy(copy: str, lesson: Lesson, lessons: dict[str, Lesson], address: str) -> NotebookNode:
@@ -150,7 +156,7 @@ def links(lesson: Lesson, lessons: dict[str, Lesson], address: str) -> Cell:
         f"- {words}: [{one.name}]({in_colab(address, path_of(copy, one))})"
         for words, copy, one in ways
     ]
-    text = "**Where to go from here**\n\n" + "\n".join(lines)
+    text = "**Where to go from here**\n\n" + "\n".join(lines) + SAVE_LAST
     return Cell("markdown", text, {"name": "links"}, lesson.cells[-1].place)
 
 
