@@ -141,6 +141,19 @@ def ask_two_readers(model: nn.Module) -> None:
         "the vectors of the two readers are added up; they have to stand side by side, so that "
         "the next layer can tell them apart (torch.cat).",
     )
+    demand(
+        not (one.any() and other.any() and _are_alternatives(one, other, turned)),
+        "of the vectors of the two readers only the larger numbers are kept; they have to stand "
+        "side by side, so that the next layer gets all of them (torch.cat).",
+    )
+
+
+def _are_alternatives(one: torch.Tensor, other: torch.Tensor, turned: torch.Tensor) -> bool:
+    """Does each number reach the answer from one reader only, as from a maximum of both?"""
+    if not (one.sum(0) * other.sum(0)).any():
+        return True
+    every_word = bool(one[:-1].any(1).all() and other[:-1].any(1).all())
+    return every_word and not ((one * other).any() and (one * turned).any())
 
 
 def _gradients_of_readers(model: nn.Module) -> list[torch.Tensor]:

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -197,8 +198,10 @@ def check_attention_rnn(cls) -> None:
     _check_both_ways(model)
     anatomy.ask_two_readers(model)
     anatomy.ask_sizes(made, SIZES, OTHER_SIZES)
-    _check_pooling(model, _check_score(model))
+    _check_score(model)
+    _check_repeated(model)
     anatomy.ask_relu(model)
+    _check_mixture(model)
     anatomy.ask_gradients(model)
     anatomy.ask_long(model)
     anatomy.ask_dropout(made, WIDE)
@@ -309,8 +312,8 @@ def _log_shares(model, rows: list) -> torch.Tensor:
     return logs - logs.mean(1, keepdim=True)
 
 
-def _check_score(model) -> torch.Tensor | None:
-    """The score is v . tanh(...); return v, the one weight that the scores are proportional to."""
+def _check_score(model) -> None:
+    """The score is v . tanh(...): v is the one weight that the scores are proportional to."""
     _check_no_bias(model)
     found = None
     for _ in range(3):
@@ -324,7 +327,7 @@ def _check_score(model) -> torch.Tensor | None:
     )
     if not vectors:
         _check_free_range(model)
-        return None
+        return
     H = SIZES["hidden_size"]
     demand(
         vectors[0].numel() < 2 * H,
@@ -332,7 +335,6 @@ def _check_score(model) -> torch.Tensor | None:
         "before `score`.",
     )
     _check_tanh(model, vectors[0])
-    return vectors[0]
 
 
 def _check_no_bias(model) -> None:
@@ -401,8 +403,8 @@ def _check_tanh(model, vector: torch.Tensor) -> None:
     )
 
 
-def _check_pooling(model, vector: torch.Tensor | None) -> None:
-    """With readers that forget, equal words are one word, and all the weight on one is this one."""
+def _check_repeated(model) -> None:
+    """With readers that forget, a word written several times is the word alone."""
     probing.shake(model)
     if not probing.forget(model):
         return
@@ -414,19 +416,34 @@ def _check_pooling(model, vector: torch.Tensor | None) -> None:
         f"word alone, since the weights sum to 1; the score went from {once:.3f} to {often:.3f}. "
         "Is the sum of the weighted states averaged once more, or something else pooled?",
     )
-    for _ in range(probing.DRAWS if vector is not None else 0):
-        probing.shake(model, 2.0)
-        probing.forget(model)
-        with torch.no_grad():
-            vector *= 60 / vector.abs().sum()
-            words = probing.some_words(5)
-            together, weights = model(*probing.table(model, [words]), return_weights=True)
-        chosen = words[int(weights[0].argmax())]
-        demand(
-            weights.max() < 0.9999 or same(together, probing.logits(model, [[chosen]]), 1e-2),
-            "one word has all the weight, and the answer is not the one that it has alone: the "
-            "states are pooled in another way than by these weights.",
+
+
+def _check_mixture(model) -> None:
+    """With more of one word and less of another the answer goes along a line, by their weights.
+
+    That holds unless a relu turns in between, so not for every pair of words.
+    """
+    bent = []
+    for _ in range(probing.DRAWS):
+        probing.shake(model)
+        if not probing.forget(model):
+            return
+        words = probing.some_words(9)
+        pairs = pairwise(words)
+        given = probing.table(
+            model, [[one] * n + [other] for one, other in pairs for n in (2, 3, 4)]
         )
+        with torch.no_grad():
+            answers, weights = model(*given, return_weights=True)
+        shares = weights.gather(1, given[1].unsqueeze(1) - 1).reshape(8, 3)
+        answers = answers.reshape(8, 3)
+        slopes = (answers[:, 1:] - answers[:, :-1]) / (shares[:, 1:] - shares[:, :-1])
+        bent += ((slopes[:, 0] - slopes[:, 1]).abs() / slopes.abs().amax(1)).tolist()
+    demand(
+        sorted(bent)[len(bent) // 3] < 1e-2,
+        "the answer does not follow the weights of the words: the states are pooled in another way "
+        "than by the weights that are returned.",
+    )
 
 
 @diagnosis(

@@ -590,21 +590,21 @@ def _check_norm(model) -> None:
 
 
 def _check_far_positions(model) -> None:
-    """Beyond any length of the lessons, places still differ: two words change theirs."""
-    for near, far in ((300, 500), (44, 300)):
-        changes = []
-        for _ in range(probing.DRAWS):
-            probing.shake(model)
-            one, other, word = probing.some_words(3)
-            rows = [[word] * anatomy.LONG for _ in range(2)]
-            rows[0][near], rows[0][far] = rows[1][far], rows[1][near] = one, other
-            answers = probing.logits(model, rows)
-            changes.append(((answers[0] - answers[1]).abs() / answers.abs().max()).item())
-        demand(
-            sorted(changes)[len(changes) // 2] > 5e-6,  # less is rounding
-            f"the model takes places {near} and {far} of a review for the same: does its table of "
-            "positions end early, or begin again?",
-        )
+    """Beyond any length of the lessons, places still differ: equal words are looked at by place."""
+    least, places = 0.0, (0, 0)
+    for _ in range(3):
+        probing.shake(model)
+        looked_at = _maps(model, [probing.some_words(1) * anatomy.LONG])[0, 0].log()
+        columns = looked_at[:, ::64].flatten(0, 1).T.contiguous()  # (places, queries)
+        apart = torch.cdist(columns, columns, p=torch.inf)
+        apart += torch.diag(torch.full((anatomy.LONG,), torch.inf, device=apart.device))
+        if apart.min() > least:
+            least, places = apart.min().item(), divmod(int(apart.argmin()), anatomy.LONG)
+    demand(
+        least > 1e-4,  # less is rounding
+        f"the model takes places {places[0] + 1} and {places[1] + 1} of a review for the same: "
+        "does its table of positions end early, or begin again?",
+    )
 
 
 def _check_dropouts(cls, sizes: dict) -> None:

@@ -907,3 +907,9 @@ class ShortensTheLengths(models.SimpleRNN):
         answers = super().forward(token_ids, lengths)
         lengths -= 1
         return answers
+
+
+@wrong("3.3", "only the larger numbers are kept")
+class LargerOfTheReaders(AddsTheReaders):
+    def join(self, there, back):
+        return torch.maximum(there, back)

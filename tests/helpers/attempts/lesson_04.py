@@ -670,7 +670,7 @@ class LargestWeighted(Variant):
         return (weights.unsqueeze(2) * states).amax(1), weights
 
 
-@wrong("4.3", "pooled in another way than by these weights")
+@wrong("4.3", "pooled in another way than by the weights that are returned")
 class HalfTheMean(Variant):
     def pool(self, states, scores, mask):
         pooled, weights = super().pool(states, scores, mask)
@@ -733,3 +733,17 @@ class WeightsDetached(Variant):
         half = pooled.shape[1] // 2
         other, _ = super().pool(states, scores.detach(), mask)
         return torch.cat([pooled[:, :half], other[:, half:]], dim=1), weights
+
+
+@wrong("4.3", "only the larger numbers are kept")
+class LargerOfTheReaders(AddsTheReaders):
+    def read(self, token_ids, lengths):
+        there, back = Variant.read(self, token_ids, lengths).chunk(2, dim=2)
+        return torch.maximum(there, back)
+
+
+@wrong("4.3", "pooled in another way than by the weights that are returned")
+class SquaredWeights(Variant):
+    def pool(self, states, scores, mask):
+        _, weights = super().pool(states, scores, mask)
+        return super().pool(states, 2 * scores, mask)[0], weights

@@ -1356,3 +1356,11 @@ class ClampedPositions(Blocks):
         T, E = x.shape[1:]
         table = attention.positional_encoding(256, E)[torch.arange(T).clamp(max=255)]
         return x + table if self.positions else x
+
+
+@wrong("5.5", "does its table of positions end early, or begin again")
+class PositionsBeginAgain(Blocks):
+    def place(self, x):
+        T, E = x.shape[1:]
+        table = attention.positional_encoding(300, E)[torch.arange(T) % 300]
+        return x + 0.1 * table if self.positions else x
