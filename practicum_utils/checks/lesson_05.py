@@ -481,7 +481,7 @@ def check_transformer(cls) -> None:
     _check_order_of_maps(probing.build(cls, **sizes, layers=3, positions=False))
     _check_norm(model)
     anatomy.ask_relu(model)
-    anatomy.ask_gradients(deep)
+    anatomy.ask_gradients(probing.build(cls, **sizes, layers=2))
     anatomy.ask_long(model)
     _check_far_positions(model)
     _check_dropouts(cls, {**sizes, "embedding_size": 32})
