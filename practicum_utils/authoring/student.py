@@ -89,7 +89,7 @@ def _class_solution(cell: Cell, planted: set[str]) -> Cell:
     """The exercise as typed in class, to copy: with the lesson's bugs, and no word on where."""
     code = cell.with_bugs(planted).text
     text = (
-        f"```python\n{code}\n```\n\nCame late, or in a hurry? The last line of the exercise's cell "
+        f"```\n{code}\n```\n\nCame late, or in a hurry? The last line of the exercise's cell "
         "fetches a finished version instead."
     )
     name = f"class-{cell.marks['exercise']}"

@@ -191,8 +191,8 @@ print(f"token_ids ({B}, {T}) -> logits {tuple(logits.shape)}")
 # ## The loss
 #
 # A sigmoid turns a logit into a probability `p` of "positive". The loss is the **binary
-# cross-entropy**: minus the logarithm of the probability that was given to the right answer. For a label $y$ of 0
-# or 1 that is $-(y \log p + (1 - y) \log(1 - p))$. By hand, as a mean over the batch:
+# cross-entropy**: minus the logarithm of the probability that was given to the right answer. For a label of 1
+# that is $-\log p$, and for a label of 0 it is $-\log(1 - p)$. By hand, as a mean over the batch:
 
 # %% [markdown] only="presenter" minutes=3
 # - **Ask before running:** what is the loss of a coin toss? *ln 2, about 0.69; our untrained model has 0.70.*

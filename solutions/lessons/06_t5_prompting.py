@@ -50,8 +50,8 @@ transformer = recall("transformer", at_least=0.6)
 print(transformer)
 
 # %% [markdown]
-# (`at_least` leaves a run aside that ended below 0.6: there was a bug in it, and nothing should be compared
-# with it.)
+# (`at_least` leaves a run aside that ended below 0.6: something was wrong with it, and nothing should be
+# compared with it.)
 #
 # This is a Transformer encoder, trained on 20,000 labelled reviews for one question. For another question it
 # would need another last layer and another training. What if one model could do several tasks, and we only had
@@ -437,7 +437,7 @@ for name, answer in zip([*prefixes, "(a gap in it)"], answers, strict=True):
 # model what to write after it.
 
 # %% verdict=true
-different = len(set(answers)) == len(answers)
+different = len(set(answers)) > 1
 print("ok: the prefix chooses the task" if different else "symptom: the prefix changes nothing")
 
 # %% [markdown]

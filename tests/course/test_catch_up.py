@@ -37,11 +37,11 @@ def test_a_student_copy_runs_with_its_catch_up_lines(path, tmp_path, monkeypatch
     for name, value in offline(tmp_path).items():
         monkeypatch.setenv(name, value)
     notebook = nbformat.read(path, as_version=4)
-    taken = take_catch_up(notebook)
     exercises = [cell for cell in notebook.cells if cell.source.startswith("# Exercise ")]
+    taken = take_catch_up(notebook)
     pairs = go_back(notebook)
     execute(notebook, tmp_path)
-    assert taken == len(exercises) >= 1
+    assert taken >= len(exercises) >= 1  # the class's code of earlier lessons has its own
     assert "ok: " in printed(notebook.cells)
     assert "symptom: " not in printed(notebook.cells)
     assert [printed([again]) for _, again in pairs] == [printed([cell]) for cell, _ in pairs]

@@ -98,6 +98,7 @@ def diagnose(reader: Reader, diagnosis: str, complaints: list[str]) -> None:
             complaints.append(f"{diagnosis}, answer {letter!r}: {said.strip()[:200]}")
     reader.type(answer, f'{name} = "{entry.right}"')
     reader.type(answer, f'{name} = "{entry.right}"')
+    reader.type(answer, f'{name} = "{entry.right}"')
     if CATALOGUE[entry.bug].in_general not in reader.run(check) + said and entry.right == letter:
         complaints.append(f"{diagnosis}: the rule does not unfold")
 
@@ -161,7 +162,7 @@ def test_a_bug_that_vanished_is_missed(tmp_path):
         if cell["id"].endswith("-class-1-2"):
             home_cell = next(c for c in LESSONS["01"].cells if "pad-is-a-word" in c.bugs())
             right = plant(uncover(home_cell.text), set())
-            cell.source = f"```python\n{right}\n```"
+            cell.source = f"```\n{right}\n```"
     found = complaints_of(notebook, "01", tmp_path)
     assert [line for line in found if "no symptom of pad-is-a-word" in line]
 

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from practicum_utils.authoring.execute import CELL_SECONDS
 
-TYPED = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
+TYPED = re.compile(r"```\n(.*?)\n```", re.DOTALL)
 
 
 class Reader:
