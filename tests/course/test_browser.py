@@ -219,7 +219,7 @@ def lesson_cell(path, text):
 @pytest.mark.lesson("04")
 def test_another_review_of_the_list_changes_the_picture(opened):
     call, guess = "explore_attention(model, test_set)", "predict_then_reveal(model, test_set, 20)"
-    cells = [new_code_cell(UNTRAINED), lesson_cell(LESSON_04, call), lesson_cell(LESSON_04, guess)]
+    cells = [new_code_cell(code) for code in (UNTRAINED, call, guess)]
     notebook = opened("notebooks/explorer.ipynb", new_notebook(cells=cells))
     notebook.run_all()
     choice, shown = notebook.cell(call).get_by_role("combobox"), notebook.outputs(call).last
