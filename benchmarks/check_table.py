@@ -26,23 +26,28 @@ def verdict(exercise: str, attempt: Callable) -> str:
     said = io.StringIO()
     try:
         with redirect_stdout(said):
-            check(exercise, attempt)
+            check(exercise, attempt, strict=True)
     except CheckError as error:
         return str(error).split(": ", 1)[1]
-    return said.getvalue().strip()
+    return said.getvalue().strip().splitlines()[-1]  # above it stands what the attempt printed
+
+
+def name_of(attempt: Callable) -> str:
+    """The name of a function or class, or that of the class of an object."""
+    return getattr(attempt, "__name__", type(attempt).__name__)
 
 
 def show(exercise: str) -> tuple[int, int, int]:
     """Print the part of one exercise; return accepted, rejected, and how many went wrong."""
     print(f"\n{exercise} {EXERCISES[exercise].name}")
-    accepted = {one.__name__: verdict(exercise, one) for one in RIGHT[exercise]}
-    rejected = {one.__name__: verdict(exercise, one) for one, _ in WRONG[exercise]}
-    for name, said in accepted.items():
+    accepted = [(name_of(one), verdict(exercise, one)) for one in RIGHT[exercise]]
+    rejected = [(name_of(one), verdict(exercise, one)) for one, _ in WRONG[exercise]]
+    for name, said in accepted:
         print(f"  right  {name}: {'accepted' if said.startswith('ok: ') else said}")
-    for name, said in rejected.items():
+    for name, said in rejected:
         print(f"  wrong  {name}: {'ACCEPTED' if said.startswith('ok: ') else said}")
-    good = [said for said in accepted.values() if said.startswith("ok: ")]
-    bad = [said for said in rejected.values() if not said.startswith("ok: ")]
+    good = [said for _, said in accepted if said.startswith("ok: ")]
+    bad = [said for _, said in rejected if not said.startswith("ok: ")]
     off = len(accepted) + len(rejected) - len(good) - len(bad)
     return len(good), len(bad), off
 
