@@ -401,7 +401,7 @@ print("the layer expects", model.hidden.in_features, "numbers for each review")
 # %% name="doctor-1" only="walkthrough"
 from practicum_utils.doctor import examine
 
-report = examine(model, make_loader(some, 64))
+report = examine(SimpleRNN(len(vocab)).to(device), make_loader(some, 64))
 report
 
 # %% name="doctor-says-1" only="walkthrough" verdict=true
