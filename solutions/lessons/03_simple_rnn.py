@@ -367,7 +367,7 @@ verdict("3.D1", same_shape, ok="one logit for each review", symptom="the shapes 
 
 # %% [markdown] fold="And your guess?" only="student"
 # `(64,)`: one logit for each review, the same shape as the labels. If you wrote `(64, 1)`, look at the last
-# step of `forward` again: the loss would compare every logit with every label.
+# step of `forward` again: the loss refuses logits and labels of different shapes.
 
 # %% [markdown] diagnose="3.D1" evidence="model=model, token_ids=token_ids, lengths=lengths"
 # A traceback is read from its end. The last line says what PyTorch could not do, `mat1 and mat2 shapes cannot
@@ -637,8 +637,8 @@ compare_models(yours={"mean_embedding": baseline, "simple_rnn": history})
 # row. There is no network in it, it needs half a minute, and it scores 0.918. You should know that from the
 # start: reading in order is not yet worth more than counting well.
 #
-# And our network needs a minute where the average of the words needed a second or two, and is hardly better
-# than that average. Why? Everything that it learns from 256 words has to pass through two last vectors. Is
+# And our network needs half a minute or more where the average of the words needed a second or two, and is no
+# better than that average. Why? Everything that it learns from 256 words has to pass through two last vectors. Is
 # there a better way to sum up a review? Lesson 04 looks for one.
 
 # %% [markdown]
@@ -728,7 +728,7 @@ examine(model, few_reviews(), loss_fn, optimizer, run_epoch)
 #
 # 1. Which weights of `SimpleRNN` would learn nothing if we took `states[:, -1]` in a batch where
 #    every review is padded with 1,000 zeros?
-# 2. Accuracy of the short run was high in training. Why is that no reason to be proud?
+# 2. The loss of the short run became small in training. Why is that no reason to be proud?
 # 3. The loss can be flat for many reasons. Name three, and for each one question that tells it apart.
 # 4. What would `SimpleRNN` answer to an empty review? What should it answer?
 #
