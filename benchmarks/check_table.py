@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
-from attempts import RIGHT, WRONG, read_lessons
+from attempts import RIGHT, WRONG, name_of, read_lessons
 
 from practicum_utils.checks import CheckError, check, exercises
 
@@ -30,11 +30,6 @@ def verdict(exercise: str, attempt: Callable) -> str:
     except CheckError as error:
         return str(error).split(": ", 1)[1]
     return said.getvalue().strip().splitlines()[-1]  # above it stands what the attempt printed
-
-
-def name_of(attempt: Callable) -> str:
-    """The name of a function or class, or that of the class of an object."""
-    return getattr(attempt, "__name__", type(attempt).__name__)
 
 
 def show(exercise: str) -> tuple[int, int, int]:

@@ -78,11 +78,16 @@ def _stub(cell: Cell, planted: set[str]) -> Cell:
     marks = cell.marks
     text = (
         f"# Exercise {marks['exercise']} ({marks['minutes']} minutes)\n"
-        f"{blank(cell.text, marks['exercise'])}\n\n"
-        "# Came late? Remove the # of the next line and run this cell again.\n"
-        f"# {marks['catch_up']}"
+        f"{blank(cell.text, marks['exercise'])}"
     )
-    return replace(cell, text=plant(text, planted))
+    return replace(cell, text=_with_catch_up(plant(text, planted), marks["catch_up"]))
+
+
+def _with_catch_up(code: str, line: str) -> str:
+    """Code with the import that replaces it, as a comment."""
+    return (
+        f"{code}\n\n# Came late? Remove the # of the next line and run this cell again.\n# {line}"
+    )
 
 
 def _class_solution(cell: Cell, planted: set[str]) -> Cell:
@@ -101,8 +106,7 @@ def _given(cell: Cell, planted: set[str]) -> Cell:
     cell = cell.with_bugs(planted)
     if "of_class" not in cell.marks:
         return cell
-    late = "# Came late? Remove the # of the next line and run this cell again."
-    return replace(cell, text=f"{cell.text}\n\n{late}\n# {cell.marks['of_class']}")
+    return replace(cell, text=_with_catch_up(cell.text, cell.marks["of_class"]))
 
 
 def _diagnosis(cell: Cell) -> list[Cell]:

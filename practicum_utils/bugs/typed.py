@@ -9,7 +9,7 @@ import sys
 
 from practicum_utils.bugs.catalogue import CATALOGUE
 from practicum_utils.bugs.planting import bugs_in, changed_lines, plant
-from practicum_utils.support.errors import in_one_line
+from practicum_utils.support.errors import refusal
 from practicum_utils.support.files import read_asset
 
 TYPED = "as_typed.json"  # number of an exercise -> its lesson, the name it defines, its code
@@ -29,15 +29,11 @@ def as_typed(exercise: str, bug: bool = True, lesson: str = "", show: bool | Non
     entries = json.loads(read_asset(TYPED))
     if exercise not in entries:
         known = ", ".join(entries)
-        raise in_one_line(
-            ValueError(f"No bug is planted in exercise {exercise!r}; there is one in {known}.")
-        )
+        raise refusal(f"No bug is planted in exercise {exercise!r}; there is one in {known}.")
     entry = entries[exercise]
     planted = _bugs_of(entry, lesson.zfill(2) if lesson else entry["lesson"])
     if not planted:
-        raise in_one_line(
-            ValueError(f"The bug of exercise {exercise} does not show in lesson {lesson}.")
-        )
+        raise refusal(f"The bug of exercise {exercise} does not show in lesson {lesson}.")
     wrong, right = plant(entry["code"], planted), plant(entry["code"], set())
     _run(wrong if bug else right, f"<exercise {exercise} as typed>", sys._getframe(1).f_globals)
     print(f"{entry['name']}: {'as typed in class' if bug else 'mended'}")

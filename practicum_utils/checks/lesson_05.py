@@ -754,7 +754,9 @@ def observe_steps(model, new_model, run_epoch, make_optimizer, loader) -> dict[s
     falls = [_loss_after(new_model(), make_optimizer, batch, times) for times in (0, 1, 10, 100)]
     with evaluating(model), torch.no_grad():
         outputs = model(*_on_device(model, batch)[:2])
-    sizes = ", ".join(f"{size:.2f}" for size in _gradients_again(new_model(), run_epoch, batch))
+    sizes = ", ".join(
+        f"{one:.2f}" for one in probing.three_gradients(run_epoch, new_model(), batch)
+    )
     return {
         "A": f"In yours the run moved a weight by {moved:.5f} on average, and its size is "
         f"{size:.3f}. Sixteen reviews, twenty steps: their loss goes from {falls[0]:.3f} to "
@@ -793,17 +795,3 @@ def _loss_after(model: nn.Module, make_optimizer, batch, times: float) -> float:
         optimizer.step()
     with torch.no_grad():
         return bce(model(token_ids, lengths), labels).item()
-
-
-def _gradients_again(model: nn.Module, run_epoch, batch) -> list[float]:
-    """The size of the gradient each time ``run_epoch`` has had one batch, beside the first time.
-
-    Dropout blanks the same numbers each time.
-    """
-    still, sizes = torch.optim.SGD(model.parameters(), lr=0.0), []
-    for _ in range(3):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            run_epoch(model, [batch], nn.BCEWithLogitsLoss(), still)
-        sizes.append(torch.cat([part.grad.flatten() for part in model.parameters()]).norm().item())
-    return [size / sizes[0] for size in sizes]

@@ -404,10 +404,14 @@ def ask_shares(weights: torch.Tensor, lengths: torch.Tensor, mode: str) -> None:
 
 
 def three_gradients(run_epoch, model, batch) -> list[float]:
-    """The size of the gradient each time the same batch has been seen, beside the first one."""
-    still = torch.optim.SGD(model.parameters(), lr=0.0)
-    sizes = []
+    """The size of the gradient each time ``run_epoch`` has had one batch, beside the first time.
+
+    Dropout, where there is some, blanks the same numbers each time.
+    """
+    still, sizes = torch.optim.SGD(model.parameters(), lr=0.0), []
     for _ in range(3):
-        run_epoch(model, [batch], nn.BCEWithLogitsLoss(), still)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            run_epoch(model, [batch], nn.BCEWithLogitsLoss(), still)
         sizes.append(torch.cat([part.grad.flatten() for part in model.parameters()]).norm().item())
     return [size / sizes[0] for size in sizes]

@@ -1,7 +1,7 @@
 """The line in which a planted bug shows, and which of the bugs have been met and mended.
 
 A check must not give a bug away before its symptom has been seen. So it lets a planted bug pass
-until ``verdict`` has said ``ok`` once in this session, which is when the bug is gone.
+until ``verdict`` says ``ok``, which is when the bug is gone.
 """
 
 from practicum_utils.bugs import CATALOGUE
@@ -28,6 +28,6 @@ def verdict(number: str, healthy: bool, ok: str, symptom: str, after: str = "") 
 
 
 def not_yet_met(bugs: tuple[str, ...]) -> set[str]:
-    """Those of the planted bugs whose verdict has not said ``ok`` in this session."""
+    """Those of the planted bugs whose verdict does not say ``ok``, or was not asked yet."""
     mended = {find(number).bug for number, healthy in _LAST.items() if healthy}
     return {bug for bug in bugs if bug in CATALOGUE and bug not in mended}

@@ -6,3 +6,8 @@ def in_one_line(error: BaseException) -> BaseException:
     line = f"{type(error).__name__}: {error}"
     error._render_traceback_ = lambda: [line]
     return error
+
+
+def refusal(text: str) -> ValueError:
+    """A ValueError that says this, for a notebook to print as one line."""
+    return in_one_line(ValueError(text))

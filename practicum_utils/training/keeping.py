@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from practicum_utils.support.errors import in_one_line
+from practicum_utils.support.errors import refusal
 from practicum_utils.support.files import home, write_whole
 
 NAME = "sequence-learning-practicum.zip"
@@ -53,7 +53,7 @@ def save_work(folder: str | Path | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda file: file.write(_zipped(kept)))
     except OSError as error:
-        raise _in_a_sentence(f"{path} could not be written: {error.strerror}.") from error
+        raise refusal(f"{path} could not be written: {error.strerror}.") from error
     print(f"saved {', '.join(kept)} in {path}")
     if colab and folder is None and drive is None:
         colab.download(str(path))
@@ -122,7 +122,7 @@ def _write(files: dict[str, File], before: dict[str, File]) -> None:
             write_whole(folder / name, lambda open_file, data=file.data: open_file.write(data))
             os.utime(folder / name, (file.when, file.when))
     except OSError as error:
-        raise _in_a_sentence(f"{folder} could not be written: {error.strerror}.") from error
+        raise refusal(f"{folder} could not be written: {error.strerror}.") from error
 
 
 # The zip
@@ -143,7 +143,7 @@ def _read(path: Path) -> Runs:
     try:
         return _unzipped(path.read_bytes(), path)
     except OSError as error:
-        raise _in_a_sentence(
+        raise refusal(
             f"{path} cannot be read: {error.strerror}. Give the path of the zip of save_work."
         ) from error
 
@@ -155,17 +155,13 @@ def _unzipped(data: bytes, name: str | Path) -> Runs:
             entries = archive.infolist()
             ours = all(PLAIN.fullmatch(entry.filename) for entry in entries)
             if not (entries and ours and sum(entry.file_size for entry in entries) < LARGEST):
-                raise _in_a_sentence(f"{name} is a zip, but none that save_work has written.")
+                raise refusal(f"{name} is a zip, but none that save_work has written.")
             return _grouped({
                 entry.filename: File(calendar.timegm(entry.date_time), archive.read(entry))
                 for entry in entries
             })  # fmt: skip
     except (zipfile.BadZipFile, zipfile.zlib.error, NotImplementedError, RuntimeError) as error:
-        raise _in_a_sentence(f"{name} is not a zip of saved work, or a broken one.") from error
-
-
-def _in_a_sentence(text: str) -> Exception:
-    return in_one_line(ValueError(text))
+        raise refusal(f"{name} is not a zip of saved work, or a broken one.") from error
 
 
 # Colab
@@ -198,6 +194,6 @@ def _uploaded(colab) -> Runs:
     print(f"Choose {NAME} from your downloads.")
     files = colab.upload()
     if len(files) != 1:
-        raise _in_a_sentence("Nothing was restored: choose one file, the zip of save_work.")
+        raise refusal("Nothing was restored: choose one file, the zip of save_work.")
     [(name, data)] = files.items()
     return _unzipped(data, name)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from practicum_utils.data import Vocabulary
-from practicum_utils.support.errors import in_one_line
+from practicum_utils.support.errors import in_one_line, refusal
 from practicum_utils.support.files import home, read_asset, write_whole
 from practicum_utils.support.project import address
 
@@ -52,7 +52,7 @@ def load_trained(
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise _in_a_sentence(
+        raise refusal(
             f"The weights of {name} are for models.{CLASSES[name]}(len(vocab)); this "
             f"{type(model).__name__} has other layers."
         ) from error
@@ -76,24 +76,24 @@ def _index(folder: Path | None) -> dict:
     try:
         return json.loads((folder / INDEX).read_text() if folder else read_asset(INDEX))
     except (OSError, ValueError) as error:
-        raise _in_a_sentence(
+        raise refusal(
             f"{folder} has no readable {INDEX}; make the folder with tools/train_weights.py."
         ) from error
 
 
 def _missing(name: str, index: dict) -> Exception:
     if name in CLASSES and not index["files"]:
-        return _in_a_sentence(
+        return refusal(
             "No trained weights are published yet; they come with the first release. Ask your "
             "instructor for a folder made with tools/train_weights.py, and name it as folder=."
         )
     known = ", ".join(index["files"]) or "none"
-    return _in_a_sentence(f"There are no weights called {name!r}; there are: {known}.")
+    return refusal(f"There are no weights called {name!r}; there are: {known}.")
 
 
 def _demand_same(vocab: Vocabulary, wanted: dict) -> None:
     if describe(vocab) != wanted:
-        raise _in_a_sentence(
+        raise refusal(
             f"The weights are for a vocabulary of {wanted['size']:,} words, and yours, of "
             f"{len(vocab):,}, is another; build it from all training reviews, as lesson 02 does."
         )
@@ -103,9 +103,7 @@ def _of_folder(folder: Path, name: str, index: dict) -> bytes:
     try:
         data = (folder / file_of(name)).read_bytes()
     except OSError as error:
-        raise _in_a_sentence(
-            f"{folder / file_of(name)} cannot be read: {error.strerror}."
-        ) from error
+        raise refusal(f"{folder / file_of(name)} cannot be read: {error.strerror}.") from error
     return _announced(data, name, index, f"{folder / file_of(name)}; make it again")
 
 
@@ -119,7 +117,7 @@ def _of_release(name: str, index: dict) -> bytes:
         with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             data = answer.read()
     except urllib.error.HTTPError as error:
-        raise _in_a_sentence(f"{url} is not there: the answer was {error.code}.") from error
+        raise refusal(f"{url} is not there: the answer was {error.code}.") from error
     except OSError as error:
         raise in_one_line(
             ConnectionError(
@@ -133,13 +131,9 @@ def _of_release(name: str, index: dict) -> bytes:
 
 def _announced(data: bytes, name: str, index: dict, place: str) -> bytes:
     if _digest(data) != index["files"][name]:
-        raise _in_a_sentence(f"What was read is not what {INDEX} announces, from {place}.")
+        raise refusal(f"What was read is not what {INDEX} announces, from {place}.")
     return data
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _in_a_sentence(text: str) -> Exception:
-    return in_one_line(ValueError(text))

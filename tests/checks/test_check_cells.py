@@ -1,10 +1,9 @@
 """The check cells of the lessons: where they stand, and what they say to stubs and solutions."""
 
-import ast
 import re
 
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
+from student_copies import definitions
 
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.authoring.copies import CHECKED, make_copy
@@ -14,7 +13,6 @@ from practicum_utils.checks.exercises import find
 
 LESSONS = read_all(find_root())
 EACH = pytest.mark.parametrize("number", LESSONS)
-IMPORTS = ast.Import | ast.ImportFrom
 
 
 def cells(copy, number):
@@ -42,13 +40,6 @@ def hidden_later(number):
         if "exercise" in cell.marks
         and {CATALOGUE[bug].lesson for bug in cell.bugs()} - {number, ""}
     }
-
-
-def definitions(source):
-    """A cell's imports and definitions, without the lines that run something."""
-    kept = (IMPORTS, ast.FunctionDef, ast.ClassDef)
-    tree = ast.parse(TransformerManager().transform_cell(source))
-    return ast.unparse(ast.Module([node for node in tree.body if isinstance(node, kept)], []))
 
 
 def place_of(found, words):

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from attempts import RIGHT, WRONG, read_lessons
+from attempts import RIGHT, WRONG, name_of, read_lessons
 from torch import nn
 
 from practicum_utils import models
@@ -40,10 +40,6 @@ def _on_the_processor(monkeypatch):
     """The attempts are written for one device, as learners write them."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-
-
-def name_of(attempt) -> str:
-    return getattr(attempt, "__name__", type(attempt).__name__)
 
 
 def pairs(table):

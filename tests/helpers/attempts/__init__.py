@@ -33,6 +33,11 @@ def wrong(exercise: str, words: str) -> Callable:
     return enter
 
 
+def name_of(attempt: Callable) -> str:
+    """The name of a function or class, or that of the class of another object."""
+    return getattr(attempt, "__name__", type(attempt).__name__)
+
+
 def read_lessons() -> None:
     """Import the module of every lesson, which fills both tables."""
     for module in pkgutil.iter_modules(__path__):
