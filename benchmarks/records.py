@@ -1,11 +1,15 @@
 """Every model of the course, trained one after the other on this machine: the shipped records.
 
 Run: python benchmarks/records.py [--seeds 3] [--only NAME ...] [--train N] [--official]
-         [--save [FOLDER]]
-Networks train by ``training.RECIPE`` but for the settings that the tables below change. Prints for
-each seed the accuracy on the test reviews, the seconds of training by the clock on the wall, the
-CPU seconds and the real tokens per second; then medians. Leave the machine alone meanwhile.
+         [--together] [--save [FOLDER]]
+Networks train by ``training.RECIPE`` but for the settings that the tables below change, on nine
+tenths of the training reviews; the last tenth is for validation, looked at eight times an epoch.
+The test reviews are looked at once, at the end. Prints for each seed the accuracy on them, the
+seconds of training by the clock on the wall, the CPU seconds and the real tokens per second; then
+medians. Leave the machine alone meanwhile.
 
+--together:  several trainings at a time, each with two cores of its own; half of the cores of the
+             machine stay idle.
 --train:     so many training reviews, and a quarter as many test reviews, to try it out.
 --official:  train on all 25,000 reviews and score the official test; needs the hub.
 --save:      write what the package ships: ``records.json``, from which comparisons are drawn; the
@@ -19,7 +23,8 @@ import datetime
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,12 +37,13 @@ import practicum_utils
 from practicum_utils.data import (
     ReviewDataset,
     Vocabulary,
+    hold_out,
     load_reviews,
     make_loader,
     token_mask,
     tokenize_all,
 )
-from practicum_utils.metrics import Record, Records, Run, train_nb_svm
+from practicum_utils.metrics import Point, Record, Records, Run, train_nb_svm
 from practicum_utils.metrics.yardstick import LONGEST
 from practicum_utils.models import (
     AttentionRNN,
@@ -48,7 +54,7 @@ from practicum_utils.models import (
     last_vectors,
 )
 from practicum_utils.support.files import write_text_whole
-from practicum_utils.training import RECIPE, History, fit, full_or_fast, set_seed
+from practicum_utils.training import RECIPE, History, fit, full_or_fast, run_epoch, set_seed
 from practicum_utils.training.answers import Answers, answer
 from practicum_utils.training.runs import ANSWERS, HISTORY
 
@@ -116,6 +122,8 @@ class Network(NamedTuple):
 
 
 LESSON_02 = {"epochs": 2, "learning_rate": 2e-2}  # the baseline has a recipe of its own there
+CORES_EACH = 2  # of a training that is measured together with others
+LOOKS = 8  # at the validation reviews, in an epoch
 WHOLE = {"max_length": 1_000}  # a bag reads so fast that it may have nearly all of a review
 NETWORKS = [
     Network("mean_embedding", "mean of embeddings", MeanEmbedding, LESSON_02),
@@ -167,35 +175,53 @@ class Outcome(NamedTuple):
 def train_network(network: Network, data: Data, seed: int) -> Outcome:
     """Train one network from scratch and ask it about the test reviews, in their order."""
     recipe = RECIPE._replace(**network.settings)
-    train_set, test_set = (
+    train_set, validation_set, test_set = (
         ReviewDataset(data.reviews[part], data.vocab, recipe.max_length)
-        for part in ("train", "test")
+        for part in ("train", "validation", "test")
     )
     train_loader = make_loader(train_set, recipe.batch_size, shuffle=True, seed=seed)
     set_seed(seed)
     model = network.make(len(data.vocab))
+    loaders = train_loader, make_loader(validation_set)
     history = fit(
-        model, train_loader, make_loader(test_set), recipe.epochs, recipe.learning_rate, seed
+        model, *loaders, recipe.epochs, recipe.learning_rate, seed=seed, looks=looks_for(loaders[0])
     )
     if len(history) < recipe.epochs:  # fit ends at the stop key without an error
         raise KeyboardInterrupt
+    history.test = run_epoch(model, make_loader(test_set), nn.BCEWithLogitsLoss())
     walls, cpus = history.train_seconds, history.train_cpu_seconds
     tokens = int(train_set.lengths.sum()) * len(history)
-    run = rounded(seed, history.test_accuracy, walls, cpus, tokens)
+    run = rounded(seed, history.test.accuracy, walls, cpus, tokens, points(history))
     return Outcome(run, answer(model, test_set).positive.numpy(), history)
+
+
+def looks_for(loader) -> int:
+    """How often to look in an epoch: less often where it has few steps."""
+    return min(LOOKS, len(loader))
+
+
+def points(history: History) -> list[Point]:
+    """The curve of a run: at each look the mean training loss since the last, and what was seen."""
+    losses, before, found = history.step_losses, 0, []
+    for step, (loss, share) in history.looks:
+        mean = sum(losses[before:step]) / (step - before)
+        found.append(Point(*(round(one, 4) for one in (step / len(losses), mean, loss, share))))
+        before = step
+    return found
 
 
 def rounded(
     seed: int,
-    accuracies: list[float],
+    accuracy: float,
     walls: list[float],
     cpus: list[float],
     tokens: int | None = None,
+    curve: Sequence[Point] = (),
 ) -> Run:
     """A run with no more digits than mean something; tokens: read in all its seconds."""
     walls, cpus = ([round(seconds, 3) for seconds in column] for column in (walls, cpus))
     speed = None if tokens is None else round(tokens / sum(walls))
-    return Run(seed, [round(share, 5) for share in accuracies], walls, cpus, speed)
+    return Run(seed, round(accuracy, 5), walls, cpus, speed, list(curve))
 
 
 def train_yardstick(data: Data, seed: int) -> Outcome:
@@ -206,7 +232,7 @@ def train_yardstick(data: Data, seed: int) -> Outcome:
     ask = train_nb_svm(texts["train"], nb_svm.are_positive(data.reviews["train"]), seed=seed)
     wall, cpu = time.perf_counter() - started, time.process_time() - worked
     positive = ask(texts["test"])
-    return Outcome(rounded(seed, [accuracy(positive, data)], [wall], [cpu], tokens), positive)
+    return Outcome(rounded(seed, accuracy(positive, data), [wall], [cpu], tokens), positive)
 
 
 def average(weights: dict[str, float], done: dict[str, Outcome], data: Data, seed: int) -> Outcome:
@@ -214,7 +240,7 @@ def average(weights: dict[str, float], done: dict[str, Outcome], data: Data, see
     positive = sum(weight * done[name].positive for name, weight in weights.items())
     runs = [done[name].run for name in weights]
     wall, cpu = sum(run.seconds for run in runs), sum(run.cpu_seconds for run in runs)
-    return Outcome(rounded(seed, [accuracy(positive, data)], [wall], [cpu]), positive)
+    return Outcome(rounded(seed, accuracy(positive, data), [wall], [cpu]), positive)
 
 
 def accuracy(positive: np.ndarray, data: Data) -> float:
@@ -232,11 +258,49 @@ def measure(names: set[str], data: Data, seed: int) -> dict[str, Outcome]:
     if NB_SVM in names:
         done[NB_SVM] = train_yardstick(data, seed)
         report(NB_SVM, done)
-    for name, (_, weights) in AVERAGES.items():
-        if name in names:
-            done[name] = average(weights, done, data, seed)
-            report(name, done)
-    return done
+    return {**done, **averages(names, done, data, seed)}
+
+
+def measure_together(names: set[str], options) -> list[dict[str, Outcome]]:
+    """A round for each seed, as many trainings at a time as leave half of the machine idle."""
+    cores = sorted(os.sched_getaffinity(0))
+    pairs = [cores[start : start + CORES_EACH] for start in range(0, len(cores), CORES_EACH)]
+    workers = max(1, len(pairs) // 2)
+    single = [name for name in TITLES if name in names and name not in AVERAGES]
+    work = [(name, seed) for seed in range(options.seeds) for name in single]
+    context = get_context("spawn")
+    places = context.SimpleQueue()
+    for pair in pairs[:workers]:
+        places.put(pair)
+    start = places, options.train, options.official
+    with context.Pool(workers, settle, start) as pool:
+        found = dict(zip(work, pool.starmap(measure_one, work, chunksize=1), strict=True))
+    rounds = [{name: found[name, seed] for name in single} for seed in range(options.seeds)]
+    data = load(options.train, options.official)
+    return [{**done, **averages(names, done, data, seed)} for seed, done in enumerate(rounds)]
+
+
+def settle(places, size: int | None, official: bool) -> None:
+    """Begin a process: cores of its own, and the reviews."""
+    cores = places.get()
+    os.sched_setaffinity(0, cores)
+    torch.set_num_threads(len(cores))
+    settled.append(load(size, official))
+
+
+settled: list[Data] = []  # of this process
+
+
+def measure_one(name: str, seed: int) -> Outcome:
+    """Train one model in a process that has settled."""
+    done = measure({name}, settled[0], seed)
+    return done[name]
+
+
+def averages(names, done: dict[str, Outcome], data: Data, seed: int) -> dict[str, Outcome]:
+    """The averages among these names, of models that are trained."""
+    wanted = {name: weights for name, (_, weights) in AVERAGES.items() if name in names}
+    return {name: average(weights, done, data, seed) for name, weights in wanted.items()}
 
 
 def report(name: str, done: dict[str, Outcome]) -> None:
@@ -262,19 +326,21 @@ def load(size: int | None, official: bool) -> Data:
         reviews = load_reviews(source="hub" if official else "package", **sizes)
     except ConnectionError as error:
         raise SystemExit(str(error)) from error
+    reviews = hold_out(reviews)
     return Data(reviews, Vocabulary.build(tokenize_all(reviews["train"]["text"])))
 
 
-def gather(rounds: list[dict[str, Outcome]], data: Data) -> Records:
-    """Put the rounds, one for each seed, together."""
+def gather(rounds: list[dict[str, Outcome]], data: Data, together: bool) -> Records:
+    """Put the rounds, one for each seed, together; together: each ran on cores of its own."""
     models = [
         Record(name, title, SETTINGS[name], [outcomes[name].run for outcomes in rounds])
         for name, title in TITLES.items()
         if name in rounds[0]
     ]
-    sizes = [len(data.reviews[part]) for part in ("train", "test")]
+    sizes = [len(data.reviews[part]) for part in ("train", "validation", "test")]
     today = datetime.date.today().isoformat()
-    machine = torch.get_num_threads(), os.cpu_count()
+    own = (CORES_EACH, CORES_EACH), (torch.get_num_threads(), os.cpu_count())
+    machine = own[0] if together else own[1]
     return Records(today, torch.__version__, *machine, *sizes, models)
 
 
@@ -309,15 +375,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=TITLES, metavar="NAME")
     parser.add_argument("--train", type=int, metavar="N", help="training reviews, to try it out")
     parser.add_argument("--official", action="store_true", help="the official test, from the hub")
+    parser.add_argument("--together", action="store_true", help="several at a time")
     parser.add_argument("--save", nargs="?", type=Path, const=ASSETS, metavar="FOLDER")
     options = parser.parse_args()
     if options.save and (options.only or options.official):
         parser.error("--save writes all models and the package's reviews, without the other two.")
-    size = full_or_fast(None, 400) if options.train is None else options.train
-    data = load(size, options.official)
+    if options.train is None:
+        options.train = full_or_fast(None, 400)
+    data = load(options.train, options.official)
     names = with_members(options.only or list(TITLES))
-    rounds = [measure(names, data, seed) for seed in range(options.seeds)]
-    records = gather(rounds, data)
+    if options.together:
+        rounds = measure_together(names, options)
+    else:
+        rounds = [measure(names, data, seed) for seed in range(options.seeds)]
+    records = gather(rounds, data, options.together)
     for record in records.models:
         seconds = f"{record.median.seconds:.0f} s, CPU {record.median.cpu_seconds:.0f} s"
         print(f"{record.name:<15} {record.in_words}, n = {len(record.runs)} seeds, {seconds}")

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from practicum_utils.support.errors import in_one_line
 from practicum_utils.support.files import read_asset, write_text_whole
@@ -11,25 +12,34 @@ from practicum_utils.support.files import read_asset, write_text_whole
 FILE = "records.json"
 
 
+class Point(NamedTuple):
+    """Where a training stood after a share of its steps (0 to 1).
+
+    train_loss: the mean of the steps since the point before.  loss, accuracy: on validation data.
+    """
+
+    share: float
+    train_loss: float
+    loss: float
+    accuracy: float
+
+
 @dataclass(frozen=True)
 class Run:
     """One training of a model; the lists have a number for each epoch, and one without epochs.
 
-    test_accuracy: 0 to 1, after the epoch.  train_seconds: by the clock on the wall.
+    accuracy: 0 to 1, on the test reviews, at the end.  train_seconds: by the clock on the wall.
     train_cpu_seconds: that the processor worked, those of all threads added up.
     tokens_per_second: real ones, padding not counted; None where they mean nothing.
+    curve: what was seen on the way, on validation reviews; empty without steps.
     """
 
     seed: int
-    test_accuracy: list[float]
+    accuracy: float
     train_seconds: list[float]
     train_cpu_seconds: list[float]
     tokens_per_second: int | None
-
-    @property
-    def accuracy(self) -> float:
-        """The test accuracy at the end."""
-        return self.test_accuracy[-1]
+    curve: list[Point] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -71,7 +81,7 @@ class Records:
     """All models of one benchmark run, and where and when it ran.
 
     date: YYYY-MM-DD.  torch: its version.  threads: that it computed with.  cores: of the machine.
-    train, test: numbers of reviews.
+    train, validation, test: numbers of reviews.
     """
 
     date: str
@@ -79,6 +89,7 @@ class Records:
     threads: int
     cores: int
     train: int
+    validation: int
     test: int
     models: list[Record]
 
@@ -95,14 +106,18 @@ class Records:
 
     def save(self, folder: Path) -> None:
         """Write ``records.json`` in this folder, whole or not at all."""
-        write_text_whole(folder / FILE, json.dumps(asdict(self), indent=1) + "\n")
+        write_text_whole(folder / FILE, json.dumps(asdict(self)) + "\n")
 
 
 def load_records() -> Records:
     """Return the shipped run of ``benchmarks/records.py``, which trained every model in turn."""
     found = json.loads(read_asset(FILE))
     models = [
-        Record(**{**record, "runs": [Run(**run) for run in record["runs"]]})
+        Record(**{**record, "runs": [_run(**run) for run in record["runs"]]})
         for record in found["models"]
     ]
     return Records(**{**found, "models": models})
+
+
+def _run(curve: list[list[float]], **values) -> Run:
+    return Run(**values, curve=[Point(*point) for point in curve])

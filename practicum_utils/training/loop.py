@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -11,9 +13,9 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset
 
-from practicum_utils.support.environment import mode, set_seed
+from practicum_utils.support.environment import keep_random_numbers, mode, set_seed
 from practicum_utils.support.progress import Progress
-from practicum_utils.training.history import History, Metrics
+from practicum_utils.training.history import History, Look, Metrics
 from practicum_utils.training.trial import choose_for
 
 LossFn = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -59,11 +61,14 @@ def run_epoch(
 
 
 def _work(optimizer) -> str:
-    return "test " if optimizer is None else "train"
+    return "evaluation" if optimizer is None else "train"
 
 
-def _epoch(model, loader, loss_fn, optimizer, device, report, say) -> Metrics:
-    """``report``: called with a line that the next one replaces; ``say``: with one that stays."""
+def _epoch(model, loader, loss_fn, optimizer, device, report, say, watch=None) -> Metrics:
+    """``report``: called with a line that the next one replaces; ``say``: with one that stays.
+
+    ``watch``: called with the number and the loss of each step.
+    """
     training = optimizer is not None
     device = device or next(model.parameters()).device
     sums = _Sums(right=None if _is_regression(loss_fn) else 0)
@@ -82,6 +87,8 @@ def _epoch(model, loader, loss_fn, optimizer, device, report, say) -> Metrics:
                 optimizer.step()
             so_far = sums.add(loss.item(), logits, labels).in_words("  ")
             report(f"{_work(optimizer)}  {so_far}  batch {step} of {len(loader)}")
+            if watch is not None:
+                watch(step, loss.item())
     return sums.metrics
 
 
@@ -151,10 +158,11 @@ def fit(
     loss_fn: LossFn | None = None,
     optimizer: torch.optim.Optimizer | None = None,
     scheduler: LRScheduler | None = None,
+    looks: int = 4,
 ) -> History:
     """Train, and evaluate after every epoch, each as ``run_epoch`` does it.
 
-    validation_loader: evaluated on, never trained on; printed and kept under the name "test".
+    validation_loader: evaluated on, never trained on.
     seed: fixes the dropout of this run (the order of the batches is the loader's own).
     loss_fn: if None, binary cross-entropy of logits (B,), cross-entropy of logits (B, C).
     optimizer: if None, Adam, whose rate falls in a straight line from ``learning_rate`` to 0 over
@@ -163,12 +171,15 @@ def fit(
     scheduler: of your optimizer, which it brings along; it steps once after every epoch
         (ReduceLROnPlateau on the validation loss). To step it with every batch leave it out, and
         call ``optimizer.register_step_post_hook(lambda *_: scheduler.step())``.
+    looks: at the validation data in each epoch, evenly spread, the last at its end. They change
+        nothing in the training, and the seconds of training are without them.
     An interrupt (Ctrl-C, or the stop button) ends training early: the model keeps what it has
     learned, and the history of the finished epochs is returned.
     Raises ValueError or TypeError before the first step if the pieces do not go together.
     """
-    if epochs < 1:
-        raise ValueError(f"epochs is {epochs}; train for 1 or more.")
+    for name, number in (("epochs", epochs), ("looks", looks)):
+        if number < 1:
+            raise ValueError(f"{name} is {number}; it must be 1 or more.")
     _require_loader(train_loader)
     _require_loader(validation_loader)
     set_seed(seed)
@@ -176,7 +187,8 @@ def fit(
     if optimizer is None:
         optimizer = _falling_adam(model, learning_rate, epochs * len(train_loader))
     loss_fn = _cross_entropy if loss_fn is None else loss_fn
-    return _fit(model, train_loader, validation_loader, epochs, loss_fn, optimizer, scheduler)
+    pieces = model, train_loader, validation_loader, epochs
+    return _fit(*pieces, loss_fn, optimizer, scheduler, looks)
 
 
 def _require_own(model: nn.Module, optimizer, scheduler) -> torch.optim.Optimizer | None:
@@ -218,20 +230,27 @@ def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(logits, labels)
 
 
-def _fit(model, train_loader, validation_loader, epochs, loss_fn, optimizer, scheduler) -> History:
+def _fit(
+    model, train_loader, validation_loader, epochs, loss_fn, optimizer, scheduler, looks
+) -> History:
     history, progress = History(), Progress()
 
     def report(line: str) -> None:
         running = f"epoch {len(history) + 1} of {epochs}:  {line}"
         progress.show(f"{history}\n{running}".lstrip())
 
-    tell = report, progress.say
+    tell = None, report, progress.say
     try:
         while len(history) < epochs:
-            *train, train_cpu = _timed_epoch(model, train_loader, loss_fn, optimizer, *tell)
-            *test, test_cpu = _timed_epoch(model, validation_loader, loss_fn, None, *tell)
-            history.add(*train, *test, train_cpu, test_cpu)
-            _step(scheduler, history.test_loss[-1])
+            evaluate = partial(_timed, model, validation_loader, loss_fn, None, *tell)
+            watch = _Watch(history, evaluate, _between(len(train_loader), looks))
+            train = _timed(model, train_loader, loss_fn, optimizer, *tell, watch.step)
+            found = evaluate()
+            history.looks.append(Look(len(history.step_losses), found.metrics))
+            walls = train.wall - watch.wall, found.wall
+            cpus = train.cpu - watch.cpu, found.cpu
+            history.add(train.metrics, walls[0], found.metrics, walls[1], *cpus)
+            _step(scheduler, found.metrics.loss)
     except KeyboardInterrupt:
         progress.close(f"{history}\ninterrupted after {len(history)} of {epochs} epochs".lstrip())
         return history
@@ -239,15 +258,50 @@ def _fit(model, train_loader, validation_loader, epochs, loss_fn, optimizer, sch
     return history
 
 
+def _between(steps: int, looks: int) -> set[int]:
+    """After which steps of an epoch to look, but for the last, which is the epoch's end."""
+    return {round(steps * number / looks) for number in range(1, looks)} - {0, steps}
+
+
+class _Timed(NamedTuple):
+    """What an epoch found, its seconds, and the CPU seconds of all threads of this process."""
+
+    metrics: Metrics
+    wall: float
+    cpu: float
+
+
+def _timed(*pieces) -> _Timed:
+    started, worked = time.perf_counter(), time.process_time()
+    metrics = _epoch(*pieces)
+    return _Timed(metrics, time.perf_counter() - started, time.process_time() - worked)
+
+
+@dataclass
+class _Watch:
+    """Notes the loss of every step, and evaluates after some; wall, cpu: what that took."""
+
+    history: History
+    evaluate: Callable[[], _Timed]
+    due: set[int]
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def step(self, number: int, loss: float) -> None:
+        """Called after each step of an epoch, with its number from 1 on."""
+        self.history.step_losses.append(loss)
+        if number not in self.due:
+            return
+        put_back = keep_random_numbers()  # so that looking does not change what is drawn next
+        found = self.evaluate()
+        put_back()
+        self.history.looks.append(Look(len(self.history.step_losses), found.metrics))
+        self.wall += found.wall
+        self.cpu += found.cpu
+
+
 def _step(scheduler: LRScheduler | None, loss: float) -> None:
     if isinstance(scheduler, ReduceLROnPlateau):
         scheduler.step(loss)
     elif scheduler is not None:
         scheduler.step()
-
-
-def _timed_epoch(model, loader, loss_fn, optimizer, report, say) -> tuple[Metrics, float, float]:
-    """What an epoch found, its seconds, and the CPU seconds of all threads of this process."""
-    started, worked = time.perf_counter(), time.process_time()
-    metrics = _epoch(model, loader, loss_fn, optimizer, None, report, say)
-    return metrics, time.perf_counter() - started, time.process_time() - worked

@@ -63,10 +63,9 @@ def _keep(answers: Answers | None, path: Path) -> None:
 
 
 def _in_words(history: History) -> str:
-    *_, last = history
-    accuracy = last.test.accuracy
-    result = f"loss {last.test.loss:.4f}" if accuracy is None else f"accuracy {accuracy:.3f}"
-    return f"{len(history)} epochs, test {result}"
+    loss, accuracy = history.result
+    result = f"loss {loss:.4f}" if accuracy is None else f"accuracy {accuracy:.3f}"
+    return f"{len(history)} epochs, {'validation' if history.test is None else 'test'} {result}"
 
 
 def _count_in_words(answers: Answers | None) -> str:
@@ -76,15 +75,16 @@ def _count_in_words(answers: Answers | None) -> str:
 def recall(name: str, at_least: float = 0.0) -> History:
     """Return your own last run of ``name``, or the course's reference run; prints which it is.
 
-    at_least: the test accuracy that your own must have reached; a run that ends below it had
-        something wrong with it, and nothing is to be built on it.
+    at_least: the accuracy that your own must have reached on the test reviews, or on the validation
+        reviews if it was not tested; a run that ends below it had something wrong with it, and
+        nothing is to be built on it.
     A run of your own that cannot be read is named, and the reference run is returned.
     Raises KeyError if there is neither, naming the runs there are.
     """
     why = "you have none of your own yet"
     try:
         own = History.load(_own_path(name))
-        why = _too_low(own.test_accuracy[-1] if at_least else 1.0, at_least)
+        why = _too_low(own.result.accuracy if at_least else 1.0, at_least)
         if not why:
             print(f"{name}: your own run")
             return own

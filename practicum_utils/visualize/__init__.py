@@ -1,8 +1,7 @@
 """Pictures of training and of attention, each with the numbers that it shows in words."""
 
-from practicum_utils.visualize.comparisons import compare_models, show_ablation
+from practicum_utils.visualize.comparisons import compare_curves, compare_models, show_ablation
 from practicum_utils.visualize.curves import (
-    compare_histories,
     plot_accuracies,
     plot_history,
     show_losses,
@@ -15,7 +14,7 @@ from practicum_utils.visualize.token_view import TokenView, show_attention
 __all__ = [
     "TokenView",
     "agreement",
-    "compare_histories",
+    "compare_curves",
     "compare_models",
     "explore_attention",
     "kendall_tau",

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from itertools import cycle
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from practicum_utils.metrics import Record, Records, load_records
-from practicum_utils.visualize.curves import GREY, RUNS, TRAIN, can_be_compared, show_rows
+from practicum_utils.visualize.curves import GREY, RUNS, TRAIN, show_rows
 
 YARDSTICK = "nb_svm"
 POOLINGS = {
@@ -30,7 +31,7 @@ def compare_models(*names: str, yours: Mapping[str, object] | None = None) -> No
     """
     records, yours = load_records(), yours or {}
     models = records.of(dict.fromkeys([*names, *yours]))
-    own = {name: run for name, run in yours.items() if can_be_compared(name, run)}
+    own = {name: run for name, run in yours.items() if _can_be_compared(name, run)}
     figure, axis = plt.subplots(figsize=(8, 3.6), facecolor="white")
     for model, look in zip(models, cycle(RUNS), strict=False):
         if model.name != YARDSTICK:
@@ -57,7 +58,7 @@ def _draw_model(axis, model: Record, history, look: Mapping[str, str]) -> None:
     if history is not None:
         hollow = {"markerfacecolor": "none", "markeredgewidth": 1.5, "linestyle": "", **look}
         label = f"your {model.title}"
-        axis.plot(seconds, history.test_accuracy[-1], ms=12, label=label, **hollow)
+        axis.plot(seconds, history.result.accuracy, ms=12, label=label, **hollow)
 
 
 def _print_table(models: list[Record], own: Mapping[str, object], records: Records) -> None:
@@ -69,7 +70,7 @@ def _print_table(models: list[Record], own: Mapping[str, object], records: Recor
         line = f"{model.title:<{width}}  {model.in_words:<28}  {len(model.runs)}"
         line += f"  {median.seconds:>7.0f}  {median.cpu_seconds:>11.0f}"
         if model.name in own:
-            line += f"  {own[model.name].test_accuracy[-1]:.3f}"
+            line += f"  {own[model.name].result.accuracy:.3f}"
         print(line)
     print(f"seconds: {_source(records)}")
 
@@ -79,6 +80,68 @@ def _source(records: Records) -> str:
         f"one run of benchmarks/records.py on {records.cores} cores, every model after the other "
         f"({records.train:,} reviews, {records.date}, torch {records.torch})"
     )
+
+
+def _can_be_compared(name: str, history) -> bool:
+    """Whether a run has an accuracy to draw; prints why if it has none."""
+    if not len(history):
+        print(f"{name}: no epoch was finished, so there is nothing to compare")
+    elif history.result.accuracy is None:
+        print(f"{name}: a regression has no accuracy, so there is nothing to compare")
+    else:
+        return True
+    return False
+
+
+def compare_curves(*names: str, yours: Mapping[str, object] | None = None) -> None:
+    """Draw how the course's models learned, step by step: training loss and validation accuracy.
+
+    names: of models in the shipped run of ``benchmarks/records.py``. The line is the mean of its
+        seeds, the band reaches from the lowest to the highest of them.
+    yours: name -> History, your own runs of these models: squares, where you looked.
+    Prints the validation accuracy of each in the end. Raises KeyError, naming the models there
+    are, for another name.
+    """
+    yours = yours or {}
+    models = load_records().of(dict.fromkeys([*names, *yours]))
+    own = {name: run for name, run in yours.items() if _can_be_compared(name, run)}
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), facecolor="white")
+    for model, look in zip(models, cycle(RUNS), strict=False):
+        for axis, what in zip(axes, ("train_loss", "accuracy"), strict=True):
+            _draw_band(axis, model, what, look["color"])
+        if model.name in own:
+            _draw_looks(axes[1], own[model.name], look["color"])
+        _print_last(model, own.get(model.name))
+    for axis, label in zip(axes, ("training loss", "validation accuracy"), strict=True):
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.grid(alpha=0.3)
+    axes[1].legend(loc="lower right", fontsize=8)
+    figure.tight_layout()
+    plt.show()
+
+
+def _draw_band(axis, model: Record, what: str, color: str) -> None:
+    epochs = model.settings.get("epochs", 1)
+    curves = np.array([[getattr(point, what) for point in run.curve] for run in model.runs])
+    at = [epochs * point.share for point in model.runs[0].curve]
+    axis.fill_between(at, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.2, lw=0)
+    axis.plot(at, curves.mean(axis=0), color=color, label=model.title)
+
+
+def _draw_looks(axis, history, color: str) -> None:
+    steps = len(history.step_losses) / len(history)
+    looks = [(look.step / steps, look.validation.accuracy) for look in history.looks]
+    hollow = {"markerfacecolor": "none", "linestyle": "", "color": color}
+    axis.plot(*zip(*looks, strict=True), "s", label="yours", **hollow)
+
+
+def _print_last(model: Record, history) -> None:
+    ends = [run.curve[-1].accuracy for run in model.runs]
+    line = f"{model.title:<20} validation accuracy {sum(ends) / len(ends):.3f} "
+    line += f"({min(ends):.3f} to {max(ends):.3f}), n = {len(ends)} seeds"
+    if history is not None:
+        line += f"; yours {history.validation_accuracy[-1]:.3f}"
+    print(line)
 
 
 def show_ablation() -> None:

@@ -1,11 +1,11 @@
 """Pictures of training: matplotlib figures with the numbers they show printed below them."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 
 import matplotlib.pyplot as plt
+import numpy as np
 
-from practicum_utils.metrics import accuracy_interval, load_yardstick
+from practicum_utils.metrics import accuracy_interval
 
 TRAIN, TEST = "#0072B2", "#D55E00"  # blue and orange of the Okabe-Ito palette, safe for all eyes
 GREY = "#444444"
@@ -18,40 +18,71 @@ RUNS = [
 
 
 def plot_history(history, title: str = "") -> None:
-    """Draw loss and accuracy per epoch, training and test; print the last numbers.
+    """Draw loss and accuracy step by step, training and validation; print the last numbers.
 
-    A regression has no accuracy, so its loss is drawn alone.
+    The pale line is the loss of each step's batch, the dark one its mean over the steps around it;
+    squares are looks at the validation data. A regression has no accuracy, so its loss is drawn
+    alone. A history without steps, one that you filled yourself, is drawn epoch by epoch.
     """
     if not len(history):
         print("The history is empty: no epoch was finished, so there is nothing to draw.")
         return
-    names = ["loss"] if None in history.test_accuracy else ["loss", "accuracy"]
+    names = ["loss"] if None in history.validation_accuracy else ["loss", "accuracy"]
     figure, axes = plt.subplots(
-        1, len(names), figsize=(4.5 * len(names), 3.2), facecolor="white", squeeze=False
+        1, len(names), figsize=(4.8 * len(names), 3.2), facecolor="white", squeeze=False
     )
     for axis, name in zip(axes[0], names, strict=True):
-        _curves(axis, history, name)
+        (_steps if history.looks else _epochs)(axis, history, name)
+        axis.set_ylabel(name)
+        axis.grid(alpha=0.3)
+        axis.legend()
     figure.suptitle(title)
     figure.tight_layout()
     plt.show()
-    line = (
-        f"after {len(history)} epochs: train loss {history.train_loss[-1]:.4f}, test loss "
-        f"{history.test_loss[-1]:.4f}"
-    )
-    if "accuracy" in names:
-        accuracies = history.test_accuracy
-        line += f", test accuracy {accuracies[-1]:.3f} (best {max(accuracies):.3f})"
-    print(line)
+    print(_last_numbers(history))
 
 
-def _curves(axis, history, name: str) -> None:
+def _steps(axis, history, name: str) -> None:
+    if name == "loss":
+        axis.plot(history.step_losses, color=TRAIN, linewidth=0.5, alpha=0.3)
+        axis.plot(smoothed(history.step_losses), color=TRAIN, label="training")
+    else:
+        ends = [look.step for look in history.looks][-1] / len(history)
+        steps = [ends * (epoch + 0.5) for epoch in range(len(history))]
+        axis.plot(
+            steps, history.train_accuracy, "o", color=TRAIN, label="training, mean of an epoch"
+        )
+    looks = [(look.step, getattr(look.validation, name)) for look in history.looks]
+    axis.plot(*zip(*looks, strict=True), "s--", ms=4, color=TEST, label="validation")
+    axis.set_xlabel(f"step ({len(history.step_losses) // len(history):,} in an epoch)")
+
+
+def _epochs(axis, history, name: str) -> None:
+    """Points; a line would say something about the time between them, which nobody looked at."""
     epochs = range(1, len(history) + 1)
-    train, test = getattr(history, f"train_{name}"), getattr(history, f"test_{name}")
-    axis.plot(epochs, train, "o-", color=TRAIN, label="training")
-    axis.plot(epochs, test, "s--", color=TEST, label="test")
-    axis.set(xlabel="epoch", ylabel=name, xticks=epochs)
-    axis.grid(alpha=0.3)
-    axis.legend()
+    train, validation = (getattr(history, f"{part}_{name}") for part in ("train", "validation"))
+    axis.plot(epochs, train, "o", color=TRAIN, label="training")
+    axis.plot(epochs, validation, "s", color=TEST, label="validation")
+    axis.set(xlabel="epoch", xticks=epochs)
+    axis.margins(x=0.3, y=0.2)
+
+
+def smoothed(values: Sequence[float]) -> list[float]:
+    """The mean of each value and those around it, a twentieth of all; shorter at both ends."""
+    values, half = np.asarray(values, dtype=float), max(1, len(values) // 40)
+    sums = np.concatenate([[0.0], values.cumsum()])
+    low = np.clip(np.arange(len(values)) - half, 0, None)
+    high = np.clip(np.arange(len(values)) + half + 1, None, len(values))
+    return ((sums[high] - sums[low]) / (high - low)).tolist()
+
+
+def _last_numbers(history) -> str:
+    epochs = f"after {len(history)} epoch{'s' * (len(history) > 1)}"
+    line = f"{epochs}: train loss {history.train_loss[-1]:.4f}, "
+    line += f"validation loss {history.validation_loss[-1]:.4f}"
+    if None not in history.validation_accuracy:
+        line += f", validation accuracy {history.validation_accuracy[-1]:.3f}"
+    return line
 
 
 def show_losses(losses: Sequence[float]) -> None:
@@ -68,44 +99,6 @@ def show_losses(losses: Sequence[float]) -> None:
     axis.margins(y=0.2)
     figure.tight_layout()
     plt.show()
-
-
-def compare_histories(histories: Mapping[str, object]) -> None:
-    """Draw the test accuracy of several runs after each epoch; print the last ones.
-
-    Epochs and not seconds, which only compare runs of one machine that did nothing else;
-    ``compare_models`` has seconds. The dashed line is the yardstick: what a linear model on words
-    and short runs of words reaches on the lessons' full data. A run without a finished epoch or
-    without accuracies is left out, and named.
-    """
-    histories = {name: run for name, run in histories.items() if can_be_compared(name, run)}
-    figure, axis = plt.subplots(figsize=(8, 3.6), facecolor="white")
-    for (name, history), look in zip(histories.items(), cycle(RUNS), strict=False):
-        axis.plot(range(1, len(history) + 1), history.test_accuracy, label=name, **look)
-    best = load_yardstick()
-    line = {"linestyle": "--", "linewidth": 1, "color": GREY, "zorder": 1}
-    axis.axhline(best.accuracy, label=best.name, **line)
-    axis.set(xlabel="epoch", ylabel="test accuracy")
-    axis.set_xticks(range(1, max(map(len, histories.values()), default=1) + 1))
-    axis.grid(alpha=0.3)
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    figure.tight_layout()
-    plt.show()
-    for name, history in histories.items():
-        epochs = f"after {len(history)} epoch{'s' if len(history) > 1 else ''}"
-        print(f"{name:<20} test accuracy {history.test_accuracy[-1]:.3f} {epochs}")
-    print(f"{best.name:<20} test accuracy {best.accuracy:.3f}")
-
-
-def can_be_compared(name: str, history) -> bool:
-    """Whether a run has an accuracy to draw; prints why if it has none."""
-    if not len(history):
-        print(f"{name}: no epoch was finished, so there is nothing to compare")
-    elif None in history.test_accuracy:
-        print(f"{name}: a regression has no accuracy, so there is nothing to compare")
-    else:
-        return True
-    return False
 
 
 def plot_accuracies(

@@ -30,9 +30,9 @@ def regression():
 
 def test_add_puts_each_number_in_its_place(history):
     assert history.train_loss == [0.71, 0.5] and history.train_accuracy == [0.5, 0.75]
-    assert history.test_loss == [0.69, 0.55] and history.test_accuracy == [0.625, 0.6]
-    assert history.train_seconds == [12.0, 11.0] and history.test_seconds == [3.0, 2.0]
-    assert history.train_cpu_seconds == [20.0, None] and history.test_cpu_seconds == [4.0, None]
+    assert history.validation_loss == [0.69, 0.55] and history.validation_accuracy == [0.625, 0.6]
+    assert history.train_seconds == [12.0, 11.0] and history.validation_seconds == [3.0, 2.0]
+    assert history.train_cpu_seconds == [20.0, None] and history.validation_cpu_seconds == [4.0, None]
 
 
 def test_a_history_is_a_list_of_epochs(history):
@@ -41,7 +41,7 @@ def test_a_history_is_a_list_of_epochs(history):
         Metrics(0.71, 0.5), 12.0, Metrics(0.69, 0.625), 3.0, 20.0, 4.0
     )
     assert history.epochs[1] == Epoch(Metrics(0.5, 0.75), 11.0, Metrics(0.55, 0.6), 2.0)
-    assert history.epochs[1].test.accuracy == 0.6
+    assert history.epochs[1].validation.accuracy == 0.6
 
 
 def test_the_lists_of_a_history_are_derived_and_cannot_be_set(history):
@@ -54,7 +54,7 @@ def test_the_lists_of_a_history_are_derived_and_cannot_be_set(history):
 def test_a_history_as_text(history):
     first, second = str(history).splitlines()
     assert first == (
-        "epoch 1:  train loss 0.7100 accuracy 0.500 (12 s)  test loss 0.6900 accuracy 0.625 (3 s)"
+        "epoch 1:  train loss 0.7100 accuracy 0.500 (12 s)  validation loss 0.6900 accuracy 0.625 (3 s)"
     )
     assert second.startswith("epoch 2:")
 
@@ -68,18 +68,18 @@ def test_a_history_as_text(history):
 ])  # fmt: skip
 def test_the_cpu_s_seconds_are_said_where_it_worked_for_others(cpu, said):
     epoch = Epoch(Metrics(0.5, None), 60.0, Metrics(0.25, None), 60.0, cpu, None)
-    assert str(epoch) == f"train loss 0.5000 {said}  test loss 0.2500 (60 s)"
+    assert str(epoch) == f"train loss 0.5000 {said}  validation loss 0.2500 (60 s)"
     other = Epoch(Metrics(0.5, None), 60.0, Metrics(0.25, None), 60.0, None, cpu)
-    assert str(other) == f"train loss 0.5000 (60 s)  test loss 0.2500 {said}"
+    assert str(other) == f"train loss 0.5000 (60 s)  validation loss 0.2500 {said}"
 
 
 def test_a_second_or_two_of_waiting_are_not_worth_a_word():
     epoch = Epoch(Metrics(0.5, None), 3.0, Metrics(0.25, None), 4.0, 1.0, 1.0)
-    assert str(epoch) == "train loss 0.5000 (3 s)  test loss 0.2500 (4 s)"
+    assert str(epoch) == "train loss 0.5000 (3 s)  validation loss 0.2500 (4 s)"
 
 
 def test_a_regression_as_text(regression):
-    assert str(regression) == "epoch 1:  train loss 0.5000 (2 s)  test loss 0.2500 (1 s)"
+    assert str(regression) == "epoch 1:  train loss 0.5000 (2 s)  validation loss 0.2500 (1 s)"
 
 
 def test_a_file_of_an_earlier_version_has_no_cpu_seconds(history, tmp_path):
@@ -87,7 +87,7 @@ def test_a_file_of_an_earlier_version_has_no_cpu_seconds(history, tmp_path):
     path.write_text(json.dumps({name: getattr(history, name) for name in NAMES}))
     earlier = History.load(path)
     assert {name: getattr(earlier, name) for name in NAMES} == json.loads(path.read_text())
-    assert earlier.train_cpu_seconds == earlier.test_cpu_seconds == [None, None]
+    assert earlier.train_cpu_seconds == earlier.validation_cpu_seconds == [None, None]
     earlier.save(again)
     assert History.load(again) == earlier
 
@@ -103,7 +103,7 @@ def test_a_file_is_one_list_for_each_column(history, tmp_path):
 def test_a_regression_is_saved_without_accuracies(regression, tmp_path):
     path = tmp_path / "run.json"
     regression.save(path)
-    assert json.loads(path.read_text())["test_accuracy"] == [None]
+    assert json.loads(path.read_text())["validation_accuracy"] == [None]
     assert History.load(path) == regression
 
 
@@ -116,7 +116,7 @@ def test_save_and_load_give_the_history_back(history, tmp_path):
 
 
 NAMES = [f"{part}_{name}" for part in ("train", "test") for name in ("loss", "accuracy", "seconds")]
-CPU_NAMES = ["train_cpu_seconds", "test_cpu_seconds"]
+CPU_NAMES = ["train_cpu_seconds", "validation_cpu_seconds"]
 BROKEN = [
     "\N{PILE OF POO}",
     "",
@@ -129,7 +129,7 @@ BROKEN = [
     '{"speed": [1]}',
     '{"train_loss": [0.5]}',
 ]
-UNEQUAL = [{name: [1] * (1 + (name == "test_loss")) for name in NAMES}, dict.fromkeys(NAMES, 3)]
+UNEQUAL = [{name: [1] * (1 + (name == "validation_loss")) for name in NAMES}, dict.fromkeys(NAMES, 3)]
 OTHERS = [
     {name: [1] for name in (*NAMES, *more)}
     for more in (["speed"], CPU_NAMES[:1], [*CPU_NAMES, "speed"], ["train_cpu_seconds", "speed"])

@@ -52,7 +52,7 @@ def test_a_later_run_takes_the_place_of_an_earlier(home):
 def test_runs_of_different_names_are_kept_apart(home):
     remember("one", make_history(0.6))
     remember("two", make_history(0.7))
-    assert recall("one").test_accuracy[-1] == 0.6
+    assert recall("one").validation_accuracy[-1] == 0.6
 
 
 def test_without_a_run_of_your_own_the_reference_comes(home, reference_runs, capsys):
@@ -62,15 +62,15 @@ def test_without_a_run_of_your_own_the_reference_comes(home, reference_runs, cap
 
 def test_your_own_run_goes_before_the_reference(home, reference_runs):
     remember("alpha", make_history(0.7))
-    assert recall("alpha").test_accuracy[-1] == 0.7
+    assert recall("alpha").validation_accuracy[-1] == 0.7
 
 
 def test_a_run_of_your_own_that_ended_too_low_is_left_aside(home, reference_runs, capsys):
     remember("alpha", make_history(0.5))
-    assert recall("alpha", at_least=0.6).test_accuracy[-1] == 0.9
+    assert recall("alpha", at_least=0.6).validation_accuracy[-1] == 0.9
     assert "(your own is right for 0.500, so something was wrong" in capsys.readouterr().out
     remember("alpha", make_history(0.7))
-    assert recall("alpha", at_least=0.6).test_accuracy[-1] == 0.7
+    assert recall("alpha", at_least=0.6).validation_accuracy[-1] == 0.7
 
 
 def test_an_unknown_name_names_the_known_ones(home, reference_runs):
@@ -80,7 +80,7 @@ def test_an_unknown_name_names_the_known_ones(home, reference_runs):
 
 def test_the_course_ships_a_run_of_the_simple_rnn(home, capsys):
     history = recall("simple_rnn")
-    assert len(history) >= 1 and history.test_accuracy[-1] > 0.8
+    assert len(history) >= 1 and history.validation_accuracy[-1] > 0.8
     assert "reference run" in capsys.readouterr().out
 
 
@@ -89,9 +89,9 @@ def test_a_run_at_reduced_size_never_replaces_a_full_one(home, monkeypatch):
     remember("mine", make_history(0.9))
     monkeypatch.setenv("PRACTICUM_FAST", "1")
     remember("mine", make_history(0.5))
-    assert recall("mine").test_accuracy[-1] == 0.5
+    assert recall("mine").validation_accuracy[-1] == 0.5
     monkeypatch.setenv("PRACTICUM_FAST", "0")
-    assert recall("mine").test_accuracy[-1] == 0.9
+    assert recall("mine").validation_accuracy[-1] == 0.9
 
 
 def test_an_empty_history_is_not_remembered(home, capsys):
@@ -325,7 +325,7 @@ def test_answers_that_cannot_be_written_are_one_sentence_and_the_history_stays(
     remember("alpha", make_history(0.8), FirstId(), Rows())
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("alpha could not be remembered ([Errno 28] No space left")
-    assert recall("alpha").test_accuracy[-1] == 0.8
+    assert recall("alpha").validation_accuracy[-1] == 0.8
     assert recall_answers("alpha", LABELS).tolist() == [0.25] * 5  # not those of the earlier run
 
 

@@ -16,7 +16,7 @@ from practicum_utils.models import MeanEmbedding, SimpleRNN
 from practicum_utils.training import RECIPE, fit, run_epoch
 
 LOSS = nn.BCEWithLogitsLoss()
-VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+VALUES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 
 def make_examples(count, seed=0):
@@ -289,9 +289,9 @@ def fit_anew(loader, seed=0, epochs=2):
 def test_fit_keeps_one_entry_per_epoch(loader):
     _, history = fit_anew(loader, epochs=3)
     assert len(history) == 3
-    assert all(0 <= value <= 1 for value in history.train_accuracy + history.test_accuracy)
-    assert all(seconds > 0 for seconds in history.train_seconds + history.test_seconds)
-    worked = history.train_cpu_seconds + history.test_cpu_seconds
+    assert all(0 <= value <= 1 for value in history.train_accuracy + history.validation_accuracy)
+    assert all(seconds > 0 for seconds in history.train_seconds + history.validation_seconds)
+    worked = history.train_cpu_seconds + history.validation_cpu_seconds
     assert len(worked) == 6 and all(seconds > 0 for seconds in worked)
 
 
@@ -306,7 +306,7 @@ def test_waiting_is_on_the_wall_s_clock_and_not_the_cpu_s(loader):
     slept = 0.1 * len(loader)
     for walls, cpus in (
         (history.train_seconds, history.train_cpu_seconds),
-        (history.test_seconds, history.test_cpu_seconds),
+        (history.validation_seconds, history.validation_cpu_seconds),
     ):
         assert walls[0] >= slept and cpus[0] <= walls[0] - 0.9 * slept
 
@@ -319,7 +319,7 @@ def test_the_recipe_is_what_datasets_loaders_and_fit_take():
 def test_the_last_test_numbers_are_those_of_the_returned_model(loader):
     model, history = fit_anew(loader)
     metrics = run_epoch(model, loader, LOSS)
-    assert metrics == (history.test_loss[-1], history.test_accuracy[-1])
+    assert metrics == (history.validation_loss[-1], history.validation_accuracy[-1])
 
 
 def test_the_seed_fixes_the_run(loader):
@@ -341,7 +341,7 @@ def test_fit_learns_a_small_problem(kind):
     torch.manual_seed(0)
     history = fit(kind(20, 8), train, test, epochs=8, learning_rate=0.02)
     assert history.train_loss[-1] < 0.6 * history.train_loss[0]
-    assert history.test_accuracy[-1] > 0.85
+    assert history.validation_accuracy[-1] > 0.85
 
 
 def test_the_learning_rate_falls_in_a_line_to_zero(loader, monkeypatch):
@@ -426,16 +426,16 @@ def test_a_plateau_is_one_of_the_validation_loss():
     plateau = ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
     history = fit(model, train, opposite, epochs=3, scheduler=plateau)
     assert history.train_loss[2] < history.train_loss[1] < history.train_loss[0]
-    assert history.test_loss[2] > history.test_loss[1] > history.test_loss[0]
-    assert plateau.best == history.test_loss[0] and optimizer.param_groups[0]["lr"] == 0.25
+    assert history.validation_loss[2] > history.validation_loss[1] > history.validation_loss[0]
+    assert plateau.best == history.validation_loss[0] and optimizer.param_groups[0]["lr"] == 0.25
 
 
 def test_a_loss_of_your_own_is_trained_on():
     model = Table([1.0, 2.0, 3.0])
     loader = batches([4.0, 5.0, 6.0], size=3)
     history = fit(model, loader, loader, epochs=50, learning_rate=0.3, loss_fn=nn.MSELoss())
-    assert history.test_loss[-1] < 0.01 * history.test_loss[0]
-    assert history.train_accuracy == history.test_accuracy == [None] * 50
+    assert history.validation_loss[-1] < 0.01 * history.validation_loss[0]
+    assert history.train_accuracy == history.validation_accuracy == [None] * 50
 
 
 @pytest.mark.parametrize("kind", [int, float])
@@ -445,14 +445,14 @@ def test_several_classes_are_learned_by_cross_entropy(kind):
     expected = functional.cross_entropy(torch.tensor(CLASSES), torch.tensor(labels).long())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     history = fit(model, loader, loader, epochs=1, optimizer=optimizer)
-    assert history.test_loss == [pytest.approx(expected.item())]
+    assert history.validation_loss == [pytest.approx(expected.item())]
     history = fit(model, loader, loader, epochs=20, learning_rate=1.0)
-    assert history.test_accuracy[-1] == 1
+    assert history.validation_accuracy[-1] == 1
 
 
 def test_whole_numbers_as_labels_of_one_logit_are_taken():
     history = fit(Table([1.0, -1.0]), *[batches([1, 0])] * 2, epochs=1)
-    assert history.test_accuracy == [1]
+    assert history.validation_accuracy == [1]
 
 
 WRONG_PIECES = {

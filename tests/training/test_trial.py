@@ -80,7 +80,7 @@ def train():
     np.random.seed(3)
     model = make_model()
     history = fit(model, loader(), loader(seed=1), epochs=2)
-    numbers = history.train_loss, history.test_loss, history.train_accuracy
+    numbers = history.train_loss, history.validation_loss, history.train_accuracy
     return model, {**model.state_dict()}, model.passes, numbers, draw()
 
 
