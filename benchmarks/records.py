@@ -1,15 +1,13 @@
 """Every model of the course, trained one after the other on this machine: the shipped records.
 
 Run: python benchmarks/records.py [--seeds 3] [--only NAME ...] [--train N] [--official]
-         [--together] [--save [FOLDER]]
+         [--save [FOLDER]]
 Networks train by ``training.RECIPE`` but for the settings that the tables below change, on nine
-tenths of the training reviews; the last tenth is for validation, looked at eight times an epoch.
+tenths of the training reviews; the last tenth is for validation, looked at four times an epoch.
 The test reviews are looked at once, at the end. Prints for each seed the accuracy on them, the
 seconds of training by the clock on the wall, the CPU seconds and the real tokens per second; then
 medians. Leave the machine alone meanwhile.
 
---together:  several trainings at a time, each with two cores of its own; half of the cores of the
-             machine stay idle.
 --train:     so many training reviews, and a quarter as many test reviews, to try it out.
 --official:  train on all 25,000 reviews and score the official test; needs the hub.
 --save:      write what the package ships: ``records.json``, from which comparisons are drawn; the
@@ -24,7 +22,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,8 +119,6 @@ class Network(NamedTuple):
 
 
 LESSON_02 = {"epochs": 2, "learning_rate": 2e-2}  # the baseline has a recipe of its own there
-CORES_EACH = 2  # of a training that is measured together with others
-LOOKS = 8  # at the validation reviews, in an epoch
 WHOLE = {"max_length": 1_000}  # a bag reads so fast that it may have nearly all of a review
 NETWORKS = [
     Network("mean_embedding", "mean of embeddings", MeanEmbedding, LESSON_02),
@@ -183,9 +178,7 @@ def train_network(network: Network, data: Data, seed: int) -> Outcome:
     set_seed(seed)
     model = network.make(len(data.vocab))
     loaders = train_loader, make_loader(validation_set)
-    history = fit(
-        model, *loaders, recipe.epochs, recipe.learning_rate, seed=seed, looks=looks_for(loaders[0])
-    )
+    history = fit(model, *loaders, recipe.epochs, recipe.learning_rate, seed)
     if len(history) < recipe.epochs:  # fit ends at the stop key without an error
         raise KeyboardInterrupt
     history.test = run_epoch(model, make_loader(test_set), nn.BCEWithLogitsLoss())
@@ -193,11 +186,6 @@ def train_network(network: Network, data: Data, seed: int) -> Outcome:
     tokens = int(train_set.lengths.sum()) * len(history)
     run = rounded(seed, history.test.accuracy, walls, cpus, tokens, points(history))
     return Outcome(run, answer(model, test_set).positive.numpy(), history)
-
-
-def looks_for(loader) -> int:
-    """How often to look in an epoch: less often where it has few steps."""
-    return min(LOOKS, len(loader))
 
 
 def points(history: History) -> list[Point]:
@@ -261,42 +249,6 @@ def measure(names: set[str], data: Data, seed: int) -> dict[str, Outcome]:
     return {**done, **averages(names, done, data, seed)}
 
 
-def measure_together(names: set[str], options) -> list[dict[str, Outcome]]:
-    """A round for each seed, as many trainings at a time as leave half of the machine idle."""
-    cores = sorted(os.sched_getaffinity(0))
-    pairs = [cores[start : start + CORES_EACH] for start in range(0, len(cores), CORES_EACH)]
-    workers = max(1, len(pairs) // 2)
-    single = [name for name in TITLES if name in names and name not in AVERAGES]
-    work = [(name, seed) for seed in range(options.seeds) for name in single]
-    context = get_context("spawn")
-    places = context.SimpleQueue()
-    for pair in pairs[:workers]:
-        places.put(pair)
-    start = places, options.train, options.official
-    with context.Pool(workers, settle, start) as pool:
-        found = dict(zip(work, pool.starmap(measure_one, work, chunksize=1), strict=True))
-    rounds = [{name: found[name, seed] for name in single} for seed in range(options.seeds)]
-    data = load(options.train, options.official)
-    return [{**done, **averages(names, done, data, seed)} for seed, done in enumerate(rounds)]
-
-
-def settle(places, size: int | None, official: bool) -> None:
-    """Begin a process: cores of its own, and the reviews."""
-    cores = places.get()
-    os.sched_setaffinity(0, cores)
-    torch.set_num_threads(len(cores))
-    settled.append(load(size, official))
-
-
-settled: list[Data] = []  # of this process
-
-
-def measure_one(name: str, seed: int) -> Outcome:
-    """Train one model in a process that has settled."""
-    done = measure({name}, settled[0], seed)
-    return done[name]
-
-
 def averages(names, done: dict[str, Outcome], data: Data, seed: int) -> dict[str, Outcome]:
     """The averages among these names, of models that are trained."""
     wanted = {name: weights for name, (_, weights) in AVERAGES.items() if name in names}
@@ -330,8 +282,8 @@ def load(size: int | None, official: bool) -> Data:
     return Data(reviews, Vocabulary.build(tokenize_all(reviews["train"]["text"])))
 
 
-def gather(rounds: list[dict[str, Outcome]], data: Data, together: bool) -> Records:
-    """Put the rounds, one for each seed, together; together: each ran on cores of its own."""
+def gather(rounds: list[dict[str, Outcome]], data: Data) -> Records:
+    """Put the rounds, one for each seed, together."""
     models = [
         Record(name, title, SETTINGS[name], [outcomes[name].run for outcomes in rounds])
         for name, title in TITLES.items()
@@ -339,8 +291,7 @@ def gather(rounds: list[dict[str, Outcome]], data: Data, together: bool) -> Reco
     ]
     sizes = [len(data.reviews[part]) for part in ("train", "validation", "test")]
     today = datetime.date.today().isoformat()
-    own = (CORES_EACH, CORES_EACH), (torch.get_num_threads(), os.cpu_count())
-    machine = own[0] if together else own[1]
+    machine = torch.get_num_threads(), os.cpu_count()
     return Records(today, torch.__version__, *machine, *sizes, models)
 
 
@@ -375,7 +326,6 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=TITLES, metavar="NAME")
     parser.add_argument("--train", type=int, metavar="N", help="training reviews, to try it out")
     parser.add_argument("--official", action="store_true", help="the official test, from the hub")
-    parser.add_argument("--together", action="store_true", help="several at a time")
     parser.add_argument("--save", nargs="?", type=Path, const=ASSETS, metavar="FOLDER")
     options = parser.parse_args()
     if options.save and (options.only or options.official):
@@ -384,11 +334,8 @@ def main() -> None:
         options.train = full_or_fast(None, 400)
     data = load(options.train, options.official)
     names = with_members(options.only or list(TITLES))
-    if options.together:
-        rounds = measure_together(names, options)
-    else:
-        rounds = [measure(names, data, seed) for seed in range(options.seeds)]
-    records = gather(rounds, data, options.together)
+    rounds = [measure(names, data, seed) for seed in range(options.seeds)]
+    records = gather(rounds, data)
     for record in records.models:
         seconds = f"{record.median.seconds:.0f} s, CPU {record.median.cpu_seconds:.0f} s"
         print(f"{record.name:<15} {record.in_words}, n = {len(record.runs)} seeds, {seconds}")
