@@ -1,13 +1,15 @@
 """Every model of the course, trained one after the other on this machine: the shipped records.
 
 Run: python benchmarks/records.py [--seeds 3] [--only NAME ...] [--train N] [--official]
-         [--save [FOLDER]]
+         [--together] [--save [FOLDER]]
 Networks train by ``training.RECIPE`` but for the settings that the tables below change, on nine
 tenths of the training reviews; the last tenth is for validation, looked at four times an epoch.
-The test reviews are looked at once, at the end. Prints for each seed the accuracy on them, the
-seconds of training by the clock on the wall, the CPU seconds and the real tokens per second; then
-medians. Leave the machine alone meanwhile.
+The test reviews are looked at once, at the end. Everything is computed with one thread, so that
+the CPU seconds of a training are what it takes on one core with nothing else to do, whatever else
+the machine does meanwhile. Prints for each seed the accuracy on the test reviews, the seconds of
+training by the clock on the wall, the CPU seconds and the real tokens per CPU second; then medians.
 
+--together:  the seeds at the same time, a process each.
 --train:     so many training reviews, and a quarter as many test reviews, to try it out.
 --official:  train on all 25,000 reviews and score the official test; needs the hub.
 --save:      write what the package ships: ``records.json``, from which comparisons are drawn; the
@@ -22,6 +24,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -208,7 +211,7 @@ def rounded(
 ) -> Run:
     """A run with no more digits than mean something; tokens: read in all its seconds."""
     walls, cpus = ([round(seconds, 3) for seconds in column] for column in (walls, cpus))
-    speed = None if tokens is None else round(tokens / sum(walls))
+    speed = None if tokens is None else round(tokens / sum(cpus))
     return Run(seed, round(accuracy, 5), walls, cpus, speed, list(curve))
 
 
@@ -246,13 +249,30 @@ def measure(names: set[str], data: Data, seed: int) -> dict[str, Outcome]:
     if NB_SVM in names:
         done[NB_SVM] = train_yardstick(data, seed)
         report(NB_SVM, done)
-    return {**done, **averages(names, done, data, seed)}
+    for name, (_, weights) in AVERAGES.items():
+        if name in names:
+            done[name] = average(weights, done, data, seed)
+            report(name, done)
+    return done
 
 
-def averages(names, done: dict[str, Outcome], data: Data, seed: int) -> dict[str, Outcome]:
-    """The averages among these names, of models that are trained."""
-    wanted = {name: weights for name, (_, weights) in AVERAGES.items() if name in names}
-    return {name: average(weights, done, data, seed) for name, weights in wanted.items()}
+def measure_together(names: set[str], options: argparse.Namespace) -> list[dict[str, Outcome]]:
+    """A round for each seed, at the same time, each in a process of its own."""
+    work = [(names, options.train, options.official, seed) for seed in range(options.seeds)]
+    with get_context("spawn").Pool(options.seeds) as pool:
+        return pool.starmap(measure_alone, work)
+
+
+def measure_alone(names: set[str], size: int | None, official: bool, seed: int):
+    """The round of one seed, in a process that has to load the reviews first."""
+    use_one_thread()
+    return measure(names, load(size, official), seed)
+
+
+def use_one_thread() -> None:
+    """Compute with one thread from here on."""
+    os.environ["PRACTICUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 
 def report(name: str, done: dict[str, Outcome]) -> None:
@@ -314,7 +334,7 @@ def save(
     found = {
         "name": best.title,
         "accuracy": best.median.accuracy,
-        "seconds": best.median.seconds,
+        "seconds": best.median.cpu_seconds,
     }
     write_text_whole(folder / "yardstick.json", json.dumps(found, indent=1) + "\n")
 
@@ -326,6 +346,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=TITLES, metavar="NAME")
     parser.add_argument("--train", type=int, metavar="N", help="training reviews, to try it out")
     parser.add_argument("--official", action="store_true", help="the official test, from the hub")
+    parser.add_argument("--together", action="store_true", help="the seeds at the same time")
     parser.add_argument("--save", nargs="?", type=Path, const=ASSETS, metavar="FOLDER")
     options = parser.parse_args()
     if options.save and (options.only or options.official):
@@ -334,7 +355,11 @@ def main() -> None:
         options.train = full_or_fast(None, 400)
     data = load(options.train, options.official)
     names = with_members(options.only or list(TITLES))
-    rounds = [measure(names, data, seed) for seed in range(options.seeds)]
+    use_one_thread()
+    if options.together:
+        rounds = measure_together(names, options)
+    else:
+        rounds = [measure(names, data, seed) for seed in range(options.seeds)]
     records = gather(rounds, data)
     for record in records.models:
         seconds = f"{record.median.seconds:.0f} s, CPU {record.median.cpu_seconds:.0f} s"

@@ -30,7 +30,7 @@ class Run:
 
     accuracy: 0 to 1, on the test reviews, at the end.  train_seconds: by the clock on the wall.
     train_cpu_seconds: that the processor worked, those of all threads added up.
-    tokens_per_second: real ones, padding not counted; None where they mean nothing.
+    tokens_per_second: real ones in a CPU second, padding not counted; None where they mean nothing.
     curve: what was seen on the way, on validation reviews; empty without steps.
     """
 

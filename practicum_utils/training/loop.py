@@ -67,6 +67,8 @@ def _work(optimizer) -> str:
 def _epoch(model, loader, loss_fn, optimizer, device, report, say, watch=None) -> Metrics:
     """``report``: called with a line that the next one replaces; ``say``: with one that stays.
 
+    Without ``say`` the number of threads stays as it is, as it must within an epoch of training.
+
     ``watch``: called with the number and the loss of each step.
     """
     training = optimizer is not None
@@ -75,7 +77,7 @@ def _epoch(model, loader, loss_fn, optimizer, device, report, say, watch=None) -
     with mode(model, training), torch.set_grad_enabled(training):
         batches = iter(loader)
         first = list(islice(batches, 1))
-        if first and device.type == "cpu":
+        if first and device.type == "cpu" and say is not None:
             say(choose_for(model, loss_fn, first[0], len(loader)))
         for step, batch in enumerate(chain(first, batches), start=1):
             token_ids, lengths, labels = (part.to(device) for part in batch)
@@ -239,23 +241,31 @@ def _fit(
         running = f"epoch {len(history) + 1} of {epochs}:  {line}"
         progress.show(f"{history}\n{running}".lstrip())
 
-    tell = None, report, progress.say
     try:
         while len(history) < epochs:
-            evaluate = partial(_timed, model, validation_loader, loss_fn, None, *tell)
+            evaluate = partial(_timed, model, validation_loader, loss_fn, None, None, report)
             watch = _Watch(history, evaluate, _between(len(train_loader), looks))
-            train = _timed(model, train_loader, loss_fn, optimizer, *tell, watch.step)
-            found = evaluate()
+            tell = None, report, progress.say, watch.step
+            train = _timed(model, train_loader, loss_fn, optimizer, *tell)
+            found = evaluate(progress.say)
             history.looks.append(Look(len(history.step_losses), found.metrics))
             walls = train.wall - watch.wall, found.wall
             cpus = train.cpu - watch.cpu, found.cpu
             history.add(train.metrics, walls[0], found.metrics, walls[1], *cpus)
             _step(scheduler, found.metrics.loss)
     except KeyboardInterrupt:
+        _drop_unfinished(history, len(train_loader))
         progress.close(f"{history}\ninterrupted after {len(history)} of {epochs} epochs".lstrip())
         return history
     progress.close(str(history))
     return history
+
+
+def _drop_unfinished(history: History, steps: int) -> None:
+    """Forget the steps of an epoch that was not finished; steps: of an epoch."""
+    finished = steps * len(history)
+    del history.step_losses[finished:]
+    history.looks[:] = [look for look in history.looks if look.step <= finished]
 
 
 def _between(steps: int, looks: int) -> set[int]:
@@ -282,7 +292,7 @@ class _Watch:
     """Notes the loss of every step, and evaluates after some; wall, cpu: what that took."""
 
     history: History
-    evaluate: Callable[[], _Timed]
+    evaluate: Callable[[None], _Timed]
     due: set[int]
     wall: float = 0.0
     cpu: float = 0.0
@@ -293,7 +303,7 @@ class _Watch:
         if number not in self.due:
             return
         put_back = keep_random_numbers()  # so that looking does not change what is drawn next
-        found = self.evaluate()
+        found = self.evaluate(None)
         put_back()
         self.history.looks.append(Look(len(self.history.step_losses), found.metrics))
         self.wall += found.wall

@@ -1,4 +1,4 @@
-"""The course's models beside each other: all seconds from the one benchmark run that is shipped."""
+"""The course's models beside each other, by the one benchmark run that is shipped."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -20,7 +20,9 @@ POOLINGS = {
 
 
 def compare_models(*names: str, yours: Mapping[str, object] | None = None) -> None:
-    """Draw the test accuracy of the course's models against seconds of training; print a table.
+    """Draw the test accuracy of the course's models against their training's time; print a table.
+
+    The time is that of one core with nothing else to do: the CPU seconds of one thread.
 
     names: of models in the shipped run of ``benchmarks/records.py``, such as "simple_rnn"; each of
         its seeds is a small point, the run of median accuracy a large one. The star and the dashed
@@ -39,8 +41,8 @@ def compare_models(*names: str, yours: Mapping[str, object] | None = None) -> No
     (yardstick,) = records.of([YARDSTICK])
     best = yardstick.median
     axis.axhline(best.accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
-    axis.plot(best.seconds, best.accuracy, "*", ms=11, color=GREY, label=yardstick.title)
-    axis.set(xlabel="seconds of training", ylabel="test accuracy")
+    axis.plot(best.cpu_seconds, best.accuracy, "*", ms=11, color=GREY, label=yardstick.title)
+    axis.set(xlabel="seconds of training on one core", ylabel="test accuracy")
     axis.set_xlim(left=0)
     axis.grid(alpha=0.3)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
@@ -52,8 +54,8 @@ def compare_models(*names: str, yours: Mapping[str, object] | None = None) -> No
 
 def _draw_model(axis, model: Record, history, look: Mapping[str, str]) -> None:
     for run in model.runs:
-        axis.plot(run.seconds, run.accuracy, ms=4, alpha=0.6, linestyle="", **look)
-    seconds = model.median.seconds
+        axis.plot(run.cpu_seconds, run.accuracy, ms=4, alpha=0.6, linestyle="", **look)
+    seconds = model.median.cpu_seconds
     axis.plot(seconds, model.median.accuracy, ms=9, linestyle="", label=model.title, **look)
     if history is not None:
         hollow = {"markerfacecolor": "none", "markeredgewidth": 1.5, "linestyle": "", **look}
@@ -63,22 +65,22 @@ def _draw_model(axis, model: Record, history, look: Mapping[str, str]) -> None:
 
 def _print_table(models: list[Record], own: Mapping[str, object], records: Records) -> None:
     width = max(len(model.title) for model in models)
-    head = f"{'':<{width}}  test accuracy (of the seeds)  n  seconds  CPU seconds"
+    head = f"{'':<{width}}  test accuracy (of the seeds)  n  seconds"
     print(f"{head}  yours" if own else head)
     for model in models:
         median = model.median
         line = f"{model.title:<{width}}  {model.in_words:<28}  {len(model.runs)}"
-        line += f"  {median.seconds:>7.0f}  {median.cpu_seconds:>11.0f}"
+        line += f"  {median.cpu_seconds:>7.0f}"
         if model.name in own:
             line += f"  {own[model.name].result.accuracy:.3f}"
         print(line)
-    print(f"seconds: {_source(records)}")
+    print(f"seconds: of one core, {_source(records)}")
 
 
 def _source(records: Records) -> str:
     return (
-        f"one run of benchmarks/records.py on {records.cores} cores, every model after the other "
-        f"({records.train:,} reviews, {records.date}, torch {records.torch})"
+        f"one run of benchmarks/records.py ({records.train:,} training reviews, {records.date}, "
+        f"torch {records.torch})"
     )
 
 
@@ -109,7 +111,7 @@ def compare_curves(*names: str, yours: Mapping[str, object] | None = None) -> No
     for model, look in zip(models, cycle(RUNS), strict=False):
         for axis, what in zip(axes, ("train_loss", "accuracy"), strict=True):
             _draw_band(axis, model, what, look["color"])
-        if model.name in own:
+        if model.name in own and own[model.name].looks:
             _draw_looks(axes[1], own[model.name], look["color"])
         _print_last(model, own.get(model.name))
     for axis, label in zip(axes, ("training loss", "validation accuracy"), strict=True):

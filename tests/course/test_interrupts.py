@@ -102,7 +102,8 @@ def test_a_stopped_fit_gives_the_finished_epochs_and_the_next_cells_work(kernel)
     assert "interrupted after " in kernel.views[-1] and " of 500 epochs" in kernel.views[-1]
     assert kernel.views[-1].startswith("epoch 1:  train loss ")
     assert (
-        kernel.run("print(1 <= len(history) < 500, len(history.test_loss) == len(history))") is None
+        kernel.run("print(1 <= len(history) < 500, len(history.validation_loss) == len(history))")
+        is None
     )
     assert kernel.printed == "True True\n"
     assert kernel.run(STATE) is None and kernel.printed == "False True\n"
@@ -116,7 +117,7 @@ def test_a_stopped_epoch_is_an_interrupt_and_its_display_says_so(kernel):
     assert kernel.views[-1] == "train  interrupted before the end of the epoch"
     assert kernel.run(STATE) is None and kernel.printed == "False True\n"
     assert kernel.run("run_epoch(model, test_loader, nn.BCEWithLogitsLoss())") is None
-    assert kernel.views[-1].startswith("test   loss ")
+    assert kernel.views[-1].startswith("evaluation  loss ")
 
 
 # At many places of a call: a module is asked for its answer, and the button is pressed.

@@ -7,10 +7,9 @@ import json
 import matplotlib
 import pytest
 
-from practicum_utils.metrics import load_yardstick
 from practicum_utils.support.files import write_whole
 from practicum_utils.training import Epoch, History, Metrics
-from practicum_utils.visualize import compare_histories
+from practicum_utils.training.history import Look
 
 
 @pytest.fixture
@@ -18,6 +17,15 @@ def history():
     history = History()
     history.add(Metrics(0.71, 0.5), 12.0, Metrics(0.69, 0.625), 3.0, 20.0, 4.0)
     history.add(Metrics(0.5, 0.75), 11.0, Metrics(0.55, 0.6), 2.0)
+    return history
+
+
+@pytest.fixture
+def stepped():
+    """One epoch of four steps, with two looks and a test."""
+    looks = [Look(2, Metrics(0.6, 0.5)), Look(4, Metrics(0.5, 0.75))]
+    history = History([], [0.9, 0.8, 0.7, 0.6], looks, Metrics(0.4, 0.8))
+    history.add(Metrics(0.75, 0.5), 2.0, Metrics(0.5, 0.75), 1.0)
     return history
 
 
@@ -32,7 +40,10 @@ def test_add_puts_each_number_in_its_place(history):
     assert history.train_loss == [0.71, 0.5] and history.train_accuracy == [0.5, 0.75]
     assert history.validation_loss == [0.69, 0.55] and history.validation_accuracy == [0.625, 0.6]
     assert history.train_seconds == [12.0, 11.0] and history.validation_seconds == [3.0, 2.0]
-    assert history.train_cpu_seconds == [20.0, None] and history.validation_cpu_seconds == [4.0, None]
+    assert history.train_cpu_seconds == [20.0, None] and history.validation_cpu_seconds == [
+        4.0,
+        None,
+    ]
 
 
 def test_a_history_is_a_list_of_epochs(history):
@@ -54,7 +65,8 @@ def test_the_lists_of_a_history_are_derived_and_cannot_be_set(history):
 def test_a_history_as_text(history):
     first, second = str(history).splitlines()
     assert first == (
-        "epoch 1:  train loss 0.7100 accuracy 0.500 (12 s)  validation loss 0.6900 accuracy 0.625 (3 s)"
+        "epoch 1:  train loss 0.7100 accuracy 0.500 (12 s)  "
+        "validation loss 0.6900 accuracy 0.625 (3 s)"
     )
     assert second.startswith("epoch 2:")
 
@@ -84,9 +96,12 @@ def test_a_regression_as_text(regression):
 
 def test_a_file_of_an_earlier_version_has_no_cpu_seconds(history, tmp_path):
     path, again = tmp_path / "run.json", tmp_path / "again.json"
-    path.write_text(json.dumps({name: getattr(history, name) for name in NAMES}))
+    columns = {name: getattr(history, name) for name in NAMES}
+    renamed = {name.replace("validation", "test"): column for name, column in columns.items()}
+    path.write_text(json.dumps(renamed))
     earlier = History.load(path)
-    assert {name: getattr(earlier, name) for name in NAMES} == json.loads(path.read_text())
+    assert {name: getattr(earlier, name) for name in NAMES} == columns
+    assert earlier.test == Metrics(0.55, 0.6) and earlier.looks == earlier.step_losses == []
     assert earlier.train_cpu_seconds == earlier.validation_cpu_seconds == [None, None]
     earlier.save(again)
     assert History.load(again) == earlier
@@ -96,8 +111,24 @@ def test_a_file_is_one_list_for_each_column(history, tmp_path):
     path = tmp_path / "run.json"
     history.save(path)
     columns = json.loads(path.read_text())
-    assert list(columns) == [*NAMES, *CPU_NAMES]
+    assert list(columns) == [*NAMES, *CPU_NAMES, *OF_STEPS]
     assert columns == {name: getattr(history, name) for name in columns}
+
+
+def test_steps_looks_and_test_are_kept(stepped, tmp_path):
+    path = tmp_path / "run.json"
+    stepped.save(path)
+    assert History.load(path) == stepped
+    assert json.loads(path.read_text())["looks"] == [[2, 0.6, 0.5], [4, 0.5, 0.75]]
+
+
+def test_the_result_is_the_test_s_or_else_the_last_validation_s(history):
+    assert history.result == Metrics(0.55, 0.6)
+    history.test = Metrics(0.5, 0.7)
+    assert history.result == Metrics(0.5, 0.7)
+    assert str(history).splitlines()[-1] == "test:  loss 0.5000 accuracy 0.700"
+    with pytest.raises(ValueError, match="no epoch was finished"):
+        _ = History().result
 
 
 def test_a_regression_is_saved_without_accuracies(regression, tmp_path):
@@ -115,8 +146,11 @@ def test_save_and_load_give_the_history_back(history, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-NAMES = [f"{part}_{name}" for part in ("train", "test") for name in ("loss", "accuracy", "seconds")]
+KINDS = ("loss", "accuracy", "seconds")
+NAMES = [f"{part}_{kind}" for part in ("train", "validation") for kind in KINDS]
+EARLIER = [f"{part}_{kind}" for part in ("train", "test") for kind in KINDS]
 CPU_NAMES = ["train_cpu_seconds", "validation_cpu_seconds"]
+OF_STEPS = ["step_losses", "looks", "test"]
 BROKEN = [
     "\N{PILE OF POO}",
     "",
@@ -129,10 +163,16 @@ BROKEN = [
     '{"speed": [1]}',
     '{"train_loss": [0.5]}',
 ]
-UNEQUAL = [{name: [1] * (1 + (name == "validation_loss")) for name in NAMES}, dict.fromkeys(NAMES, 3)]
+UNEQUAL = [{name: [1] * (1 + (name == "test_loss")) for name in EARLIER}, dict.fromkeys(EARLIER, 3)]
 OTHERS = [
-    {name: [1] for name in (*NAMES, *more)}
-    for more in (["speed"], CPU_NAMES[:1], [*CPU_NAMES, "speed"], ["train_cpu_seconds", "speed"])
+    {name: [1] for name in names}
+    for names in (
+        [*EARLIER, "speed"],
+        NAMES,
+        [*NAMES, *CPU_NAMES],
+        [*NAMES, *CPU_NAMES[:1], *OF_STEPS],
+        [*NAMES, *CPU_NAMES, *OF_STEPS, "speed"],
+    )
 ]
 
 
@@ -223,10 +263,27 @@ NO_SCREEN = pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactiv
 def test_plot_draws_the_numbers_and_prints_the_last(history, figures, capsys):
     history.plot("my run")
     (figure,) = figures()
-    lines = [list(line.get_ydata()) for axis in figure.axes for line in axis.get_lines()]
-    assert lines == [[0.71, 0.5], [0.69, 0.55], [0.5, 0.75], [0.625, 0.6]]
+    lines = [line for axis in figure.axes for line in axis.get_lines()]
+    drawn = [list(line.get_ydata()) for line in lines]
+    assert drawn == [[0.71, 0.5], [0.69, 0.55], [0.5, 0.75], [0.625, 0.6]]
+    assert {line.get_linestyle() for line in lines} == {"None"}  # two points are no curve
     printed = capsys.readouterr().out
-    assert "train loss 0.5000, test loss 0.5500, test accuracy 0.600 (best 0.625)" in printed
+    assert printed == (
+        "after 2 epochs: train loss 0.5000, validation loss 0.5500, validation accuracy 0.600\n"
+    )
+
+
+@NO_SCREEN
+def test_plot_draws_every_step_and_every_look(stepped, figures):
+    stepped.plot()
+    loss, accuracy = figures()[0].axes
+    steps, mean, looks = loss.get_lines()
+    assert list(steps.get_ydata()) == [0.9, 0.8, 0.7, 0.6]
+    assert list(mean.get_ydata()) == pytest.approx([0.85, 0.8, 0.7, 0.65])
+    assert looks.get_xydata().tolist() == [[2, 0.6], [4, 0.5]]
+    middle, looks = accuracy.get_lines()
+    assert middle.get_xydata().tolist() == [[2, 0.5]]
+    assert looks.get_xydata().tolist() == [[2, 0.5], [4, 0.75]]
 
 
 @NO_SCREEN
@@ -235,38 +292,10 @@ def test_a_regression_draws_its_loss_alone(regression, figures, capsys):
     (axis,) = figures()[0].axes
     assert [list(line.get_ydata()) for line in axis.get_lines()] == [[0.5], [0.25]]
     printed = capsys.readouterr().out
-    assert printed == "after 1 epochs: train loss 0.5000, test loss 0.2500\n"
+    assert printed == "after 1 epoch: train loss 0.5000, validation loss 0.2500\n"
 
 
 def test_an_empty_history_draws_nothing_and_says_so(figures, capsys):
     History().plot()
     assert figures() == []
     assert "history is empty" in capsys.readouterr().out
-
-
-@NO_SCREEN
-def test_compared_histories_are_drawn_over_epochs(history, figures, capsys):
-    compare_histories({"one": history, "other": history})
-    (line, _, level) = figures()[0].axes[0].get_lines()
-    assert list(line.get_xdata()) == [1, 2] and list(line.get_ydata()) == [0.625, 0.6]
-    best = load_yardstick()
-    assert list(level.get_ydata()) == [best.accuracy] * 2
-    printed = capsys.readouterr().out
-    assert "one                  test accuracy 0.600 after 2 epochs" in printed
-    assert f"{best.name} test accuracy {best.accuracy:.3f}\n" in printed
-
-
-@NO_SCREEN
-def test_a_run_without_accuracies_is_named_and_left_out(history, regression, figures, capsys):
-    compare_histories({"years": regression, "none": History(), "one": history})
-    assert len(figures()[0].axes[0].get_lines()) == 1 + 1
-    first, second, third, _ = capsys.readouterr().out.splitlines()
-    assert first == "years: a regression has no accuracy, so there is nothing to compare"
-    assert second == "none: no epoch was finished, so there is nothing to compare"
-    assert third.startswith("one ")
-
-
-@NO_SCREEN
-def test_more_runs_than_looks_are_all_drawn(history, figures):
-    compare_histories({f"run {number}": history for number in range(9)})
-    assert len(figures()[0].axes[0].get_lines()) == 9 + 1

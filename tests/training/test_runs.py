@@ -39,7 +39,7 @@ def test_your_own_run_comes_back(home, capsys):
     remember("mine", make_history())
     assert recall("mine") == make_history()
     assert capsys.readouterr().out == (
-        "remembered mine: 2 epochs, test accuracy 0.750\nmine: your own run\n"
+        "remembered mine: 2 epochs, validation accuracy 0.750\nmine: your own run\n"
     )
 
 
@@ -105,7 +105,7 @@ def test_a_regression_is_remembered_by_its_loss(home, capsys):
     history = History()
     history.add(Metrics(0.5, None), 10.0, Metrics(0.25, None), 2.0)
     remember("years", history)
-    assert capsys.readouterr().out == "remembered years: 1 epochs, test loss 0.2500\n"
+    assert capsys.readouterr().out == "remembered years: 1 epochs, validation loss 0.2500\n"
     assert recall("years") == history
 
 
@@ -180,7 +180,7 @@ def test_your_own_answers_come_back_in_the_order_of_the_set_to_four_decimals(hom
     assert found.dtype == torch.float32 and found.shape == (5,)
     assert found == pytest.approx(IN_ORDER, abs=0.00005001)
     assert capsys.readouterr().out == (
-        "remembered mine: 2 epochs, test accuracy 0.750; its answers to 5 reviews\n"
+        "remembered mine: 2 epochs, validation accuracy 0.750; its answers to 5 reviews\n"
         "mine: your own answers\n"
     )
     assert recall("mine") == make_history()

@@ -213,7 +213,7 @@ def test_gradients_from_before_the_epoch_are_not_used(loader):
 
 def test_the_metrics_are_printed(loader, capsys):
     metrics = run_epoch(make_model(), loader, LOSS)
-    line = f"test   loss {metrics.loss:.4f}  accuracy {metrics.accuracy:.3f}"
+    line = f"evaluation  loss {metrics.loss:.4f}  accuracy {metrics.accuracy:.3f}"
     assert capsys.readouterr().out.startswith(line)
 
 
@@ -257,7 +257,7 @@ def test_a_regression_has_no_accuracy(loss_fn, capsys):
     metrics = run_epoch(model, loader, loss_fn)
     labels = torch.tensor([1.0, 0.0, 1.0])
     assert metrics == (pytest.approx(loss_fn(model.values, labels).item()), None)
-    assert capsys.readouterr().out == f"test   loss {metrics.loss:.4f}  0 s\n"
+    assert capsys.readouterr().out == f"evaluation  loss {metrics.loss:.4f}  0 s\n"
 
 
 @pytest.mark.parametrize("labels", [[0.5, 1.0, 0.0], [1.0, 1.0, 0.0, 1.0, 0.5]])
@@ -367,7 +367,7 @@ def test_fit_does_not_train_on_the_test_loader(loader):
 
 @pytest.mark.parametrize("epochs", [0, -1])
 def test_fit_without_an_epoch_is_refused(loader, epochs):
-    with pytest.raises(ValueError, match=f"epochs is {epochs}; train for 1 or more"):
+    with pytest.raises(ValueError, match=f"epochs is {epochs}; it must be 1 or more"):
         fit(make_model(), loader, loader, epochs=epochs)
 
 
@@ -506,8 +506,46 @@ def test_an_interrupt_leaves_the_finished_epochs_and_a_usable_model(loader, caps
 
 def test_an_interrupt_in_the_evaluation_leaves_no_half_epoch(loader):
     stopping = Stopping(loader, KeyboardInterrupt(), epoch=2)
-    history = fit(make_model(), loader, stopping, epochs=5)
-    assert len(history) == 1
+    history = fit(make_model(), loader, stopping, epochs=5, looks=1)
+    assert len(history) == 1 and len(history.step_losses) == len(loader)
+
+
+def test_an_interrupt_in_a_look_drops_the_steps_of_the_epoch(loader):
+    stopping = Stopping(loader, KeyboardInterrupt(), epoch=4)  # two looks an epoch
+    history = fit(make_model(), loader, stopping, epochs=5, looks=2)
+    assert len(history) == 1 and len(history.step_losses) == len(loader)
+    assert [look.step for look in history.looks][-1] == len(loader)
+
+
+def test_looking_changes_nothing_in_the_training(loader):
+    runs = {looks: (make_model(), looks) for looks in (1, 3)}
+    found = {
+        looks: fit(model, loader, loader, epochs=2, looks=looks)
+        for looks, model in ((looks, model) for looks, (model, _) in runs.items())
+    }
+    assert found[1].step_losses == found[3].step_losses and len(found[1].looks) == 2
+    steps = len(loader)
+    between = [round(steps / 3), round(2 * steps / 3), steps]
+    assert [look.step for look in found[3].looks] == between + [steps + step for step in between]
+    assert found[1].looks[-1] == found[3].looks[-1]
+    assert found[1].looks[-1].validation == found[1].epochs[-1].validation
+    for one, other in zip(runs[1][0].parameters(), runs[3][0].parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_mean_of_an_epoch_s_step_losses_is_its_training_loss(loader):
+    history = fit(make_model(), loader, loader, epochs=1)
+    sizes = torch.tensor([len(batch.labels) for batch in loader], dtype=torch.double)
+    losses = torch.tensor(history.step_losses, dtype=torch.double)
+    assert history.train_loss[0] == pytest.approx(
+        float((losses * sizes).sum() / sizes.sum()), abs=0.02
+    )
+
+
+@pytest.mark.parametrize("looks", [0, -2])
+def test_fit_without_a_look_is_refused(loader, looks):
+    with pytest.raises(ValueError, match=f"looks is {looks}; it must be 1 or more"):
+        fit(make_model(), loader, loader, epochs=1, looks=looks)
 
 
 def test_an_interrupt_in_the_first_epoch_gives_an_empty_history(loader):

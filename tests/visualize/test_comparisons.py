@@ -2,11 +2,13 @@
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
-from practicum_utils.metrics import Record, Records, Run
+from practicum_utils.metrics import Point, Record, Records, Run
 from practicum_utils.training import History, Metrics
-from practicum_utils.visualize import compare_models, comparisons, show_ablation
+from practicum_utils.training.history import Look
+from practicum_utils.visualize import compare_curves, compare_models, comparisons, show_ablation
 
 FOUND = {  # name: (title, accuracy of each seed, seconds of each)
     "mean_embedding": ("mean of embeddings", [0.88, 0.90, 0.89], [2.0, 3.0, 4.0]),
@@ -20,12 +22,17 @@ FOUND = {  # name: (title, accuracy of each seed, seconds of each)
 }
 
 
+def curve(accuracy):
+    """Half way, and in the end on validation reviews a hundredth more than on the test's."""
+    return [Point(0.5, 0.6, 0.6, 0.5), Point(1.0, 0.4, 0.5, accuracy + 0.01)]
+
+
 def record(name, title, accuracies, seconds):
     runs = [
-        Run(seed, [0.5, accuracy], [half / 2, half / 2], [half, half], 100)
+        Run(seed, accuracy, [half, half], [half / 2, half / 2], 100, curve(accuracy))
         for seed, (accuracy, half) in enumerate(zip(accuracies, seconds, strict=True))
     ]
-    return Record(name, title, {}, runs)
+    return Record(name, title, {"epochs": 2}, runs)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +48,7 @@ def _no_window(monkeypatch):
 def known(monkeypatch):
     """Records whose numbers are known here, as if they were shipped."""
     models = [record(name, *rest) for name, rest in FOUND.items()]
-    made = Records("2026-01-01", "2.6", 1, 2, 20_000, 5_000, models)
+    made = Records("2026-01-01", "2.6", 1, 2, 18_000, 2_000, 5_000, models)
     monkeypatch.setattr(comparisons, "load_records", lambda: made)
 
 
@@ -49,7 +56,9 @@ def known(monkeypatch):
 def history():
     """A run on a machine that was busy for hours."""
     history = History()
-    history.add(Metrics(0.7, 0.5), 9_000.0, Metrics(0.7, 0.83), 3.0)
+    history.add(Metrics(0.7, 0.5), 9_000.0, Metrics(0.7, 0.88), 3.0)
+    history.step_losses, history.looks = [0.8, 0.6], [Look(2, Metrics(0.7, 0.88))]
+    history.test = Metrics(0.7, 0.83)
     return history
 
 
@@ -81,13 +90,11 @@ def test_your_accuracy_is_drawn_at_the_benchmark_s_seconds(known, history, capsy
     hollow = [mark for mark in marks() if mark[2]]
     assert hollow == [("your simple RNN", [(61.0, 0.83)], True)]
     head, mean, simple, best, source = capsys.readouterr().out.splitlines()
-    assert head.split()[-3:] == ["CPU", "seconds", "yours"]
-    assert mean.split() == "mean of embeddings 0.890 (0.880 to 0.900) 3 4 8".split()
-    assert simple.split() == "simple RNN 0.860 (0.850 to 0.870) 3 61 122 0.830".split()
-    assert best.split() == "NB-SVM 0.950 (0.950 to 0.950) 3 31 62".split()
-    assert source.startswith(
-        "seconds: one run of benchmarks/records.py on 2 cores, every model after the other ("
-    )
+    assert head.split()[-3:] == ["n", "seconds", "yours"]
+    assert mean.split() == "mean of embeddings 0.890 (0.880 to 0.900) 3 4".split()
+    assert simple.split() == "simple RNN 0.860 (0.850 to 0.870) 3 61 0.830".split()
+    assert best.split() == "NB-SVM 0.950 (0.950 to 0.950) 3 31".split()
+    assert source.startswith("seconds: of one core, one run of benchmarks/records.py (18,000 ")
     assert "9000" not in head + mean + simple
 
 
@@ -134,6 +141,33 @@ def test_the_ablation_has_a_row_for_each_pooling(known, capsys):
     assert attention == "attention           test accuracy 0.910 (0.900 to 0.920), n = 3 seeds"
     assert without == "attention, no pairs test accuracy 0.870 (0.870 to 0.870), n = 3 seeds"
     assert source.startswith("only what is named changes: one run of benchmarks/records.py")
+
+
+def test_a_curve_has_a_band_of_its_seeds_and_your_looks(known, history, capsys):
+    compare_curves("mean_embedding", yours={"simple_rnn": history})
+    loss, accuracy = plt.gcf().axes
+    assert [line.get_label() for line in loss.get_lines()] == ["mean of embeddings", "simple RNN"]
+    mean, simple, yours = accuracy.get_lines()
+    assert mean.get_xydata() == pytest.approx(np.array([[1.0, 0.5], [2.0, 0.9]]))
+    band = accuracy.collections[0].get_paths()[0].vertices
+    assert band[band[:, 0] == 2.0][:, 1].min() == pytest.approx(0.89)
+    assert band[:, 1].max() == pytest.approx(0.91)
+    assert yours.get_xydata().tolist() == [[1.0, 0.88]]  # one epoch of two steps
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "mean of embeddings   validation accuracy 0.900 (0.890 to 0.910), n = 3 seeds"
+    assert second.endswith("0.870 (0.860 to 0.880), n = 3 seeds; yours 0.880")
+
+
+def test_a_curve_of_an_unknown_model_is_refused(known):
+    with pytest.raises(KeyError, match="no record of 'lstm'"):
+        compare_curves("lstm")
+
+
+def test_a_run_without_steps_has_no_looks_to_draw(known):
+    run = History()
+    run.add(Metrics(0.7, 0.5), 1.0, Metrics(0.7, 0.8), 1.0)
+    compare_curves(yours={"simple_rnn": run})
+    assert len(plt.gcf().axes[1].get_lines()) == 1
 
 
 def test_what_is_shipped_can_be_drawn():
