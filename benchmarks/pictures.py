@@ -10,7 +10,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
+from practicum_utils.data import (
+    ReviewDataset,
+    Vocabulary,
+    hold_out,
+    load_reviews,
+    make_loader,
+    tokenize_all,
+)
 from practicum_utils.models import AttentionRNN
 from practicum_utils.training import RECIPE, fit, set_seed
 from practicum_utils.visualize import compare_models
@@ -30,12 +37,14 @@ def draw_seconds(path: Path) -> None:
 
 def draw_attention(path: Path) -> None:
     """Train lesson 04's model and draw one review."""
-    reviews = load_reviews()
+    reviews = hold_out(load_reviews())
     vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]))
-    train_set, test_set = (ReviewDataset(reviews[name], vocab) for name in ("train", "test"))
+    train_set, validation_set, test_set = (
+        ReviewDataset(reviews[part], vocab) for part in ("train", "validation", "test")
+    )
     set_seed(0)
     model = AttentionRNN(len(vocab))
-    loaders = make_loader(train_set, RECIPE.batch_size, shuffle=True), make_loader(test_set)
+    loaders = make_loader(train_set, RECIPE.batch_size, shuffle=True), make_loader(validation_set)
     fit(model, *loaders, RECIPE.epochs, RECIPE.learning_rate)
     index = next(index for index, length in enumerate(test_set.lengths) if int(length) in SHORT)
     view = look(model, test_set, index)

@@ -18,7 +18,14 @@ import torch
 
 import practicum_utils
 from practicum_utils import models
-from practicum_utils.data import ReviewDataset, Vocabulary, load_reviews, make_loader, tokenize_all
+from practicum_utils.data import (
+    ReviewDataset,
+    Vocabulary,
+    hold_out,
+    load_reviews,
+    make_loader,
+    tokenize_all,
+)
 from practicum_utils.metrics import load_records
 from practicum_utils.support.files import write_text_whole, write_whole
 from practicum_utils.training import fit, full_or_fast, set_seed
@@ -33,13 +40,14 @@ def train(name: str, reviews: dict, vocab: Vocabulary) -> bytes:
     length, epochs, rate, batch_size = (
         record.settings[key] for key in ("max_length", "epochs", "learning_rate", "batch_size")
     )
-    train_set, test_set = (
-        ReviewDataset(reviews[part], vocab, full_or_fast(length, 32)) for part in ("train", "test")
+    train_set, validation_set = (
+        ReviewDataset(reviews[part], vocab, full_or_fast(length, 32))
+        for part in ("train", "validation")
     )
     loader = make_loader(train_set, batch_size, shuffle=True)
     set_seed(0)
     model = getattr(models, CLASSES[name])(len(vocab))
-    history = fit(model, loader, make_loader(test_set), epochs, rate)
+    history = fit(model, loader, make_loader(validation_set), epochs, rate)
     if len(history) < epochs:  # fit ends at the stop key without an error
         raise KeyboardInterrupt
     weights = io.BytesIO()
@@ -66,7 +74,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--release", default="", metavar="TAG")
     options = parser.parse_args()
-    reviews = load_reviews(max_train=full_or_fast(None, 400), max_test=full_or_fast(None, 100))
+    sizes = {"max_train": full_or_fast(None, 400), "max_test": full_or_fast(None, 100)}
+    reviews = hold_out(load_reviews(**sizes))
     vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]))
     index = write(options.folder, reviews, vocab, options.release)
     if options.release:

@@ -179,9 +179,7 @@ def fit(
     learned, and the history of the finished epochs is returned.
     Raises ValueError or TypeError before the first step if the pieces do not go together.
     """
-    for name, number in (("epochs", epochs), ("looks", looks)):
-        if number < 1:
-            raise ValueError(f"{name} is {number}; it must be 1 or more.")
+    _require_at_least_one(epochs=epochs, looks=looks)
     _require_loader(train_loader)
     _require_loader(validation_loader)
     set_seed(seed)
@@ -191,6 +189,12 @@ def fit(
     loss_fn = _cross_entropy if loss_fn is None else loss_fn
     pieces = model, train_loader, validation_loader, epochs
     return _fit(*pieces, loss_fn, optimizer, scheduler, looks)
+
+
+def _require_at_least_one(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{name} is {number}; it must be 1 or more.")
 
 
 def _require_own(model: nn.Module, optimizer, scheduler) -> torch.optim.Optimizer | None:
