@@ -14,7 +14,7 @@ class Progress:
     """
 
     def __init__(self):
-        self._in_notebook, self._handle = _is_notebook(), None
+        self._in_notebook, self._handle = is_notebook(), None
         self._drawn = time.monotonic()
 
     def show(self, text: str) -> None:
@@ -54,7 +54,7 @@ class Progress:
         self._handle = display({"text/plain": text}, raw=True, display_id=True)
 
 
-def _is_notebook() -> bool:
+def is_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return hasattr(shell, "kernel")

@@ -8,6 +8,7 @@ import numpy as np
 
 from practicum_utils.metrics import Record, Records, load_records
 from practicum_utils.visualize.curves import GREY, RUNS, TRAIN, show_rows
+from practicum_utils.visualize.diagrams.canvas import show_figure
 
 YARDSTICK = "nb_svm"
 POOLINGS = {
@@ -47,7 +48,8 @@ def compare_models(*names: str, yours: Mapping[str, object] | None = None) -> No
     axis.grid(alpha=0.3)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.tight_layout()
-    plt.show()
+    titles = ", ".join(model.title for model in models)
+    show_figure(figure, f"Test accuracy against seconds of training of {titles}; numbers below.")
     rows = [model for model in models if model.name != YARDSTICK]
     _print_table([*rows, yardstick], own, records)
 
@@ -119,7 +121,8 @@ def compare_curves(*names: str, yours: Mapping[str, object] | None = None) -> No
         axis.grid(alpha=0.3)
     axes[1].legend(loc="lower right", fontsize=8)
     figure.tight_layout()
-    plt.show()
+    titles = ", ".join(model.title for model in models)
+    show_figure(figure, f"Training loss and validation accuracy over the epochs of {titles}.")
 
 
 def _draw_band(axis, model: Record, what: str, color: str) -> None:
@@ -161,9 +164,9 @@ def show_ablation() -> None:
         found = [run.accuracy for run in model.runs]
         axis.plot(found, [row] * len(found), "o-", ms=5, linewidth=1, alpha=0.6, color=TRAIN)
         axis.plot(model.median.accuracy, row, "o", ms=10, color=TRAIN)
-    show_rows(
-        figure, axis, list(POOLINGS.values()), "test accuracy of each seed, large: the median"
-    )
-    for pooling, model in zip(POOLINGS.values(), models, strict=True):
-        print(f"{pooling:<19} test accuracy {model.in_words}, n = {len(model.runs)} seeds")
+    lines = {
+        pooling: f"{pooling:<19} test accuracy {model.in_words}, n = {len(model.runs)} seeds"
+        for pooling, model in zip(POOLINGS.values(), models, strict=True)
+    }
+    show_rows(figure, axis, lines, "test accuracy of each seed, large: the median")
     print(f"only what is named changes: {_source(records)}")

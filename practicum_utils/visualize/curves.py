@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from practicum_utils.metrics import accuracy_interval
+from practicum_utils.visualize.diagrams.canvas import show_figure
 
 TRAIN, TEST = "#0072B2", "#D55E00"  # blue and orange of the Okabe-Ito palette, safe for all eyes
 GREY = "#444444"
@@ -38,8 +39,9 @@ def plot_history(history, title: str = "") -> None:
         axis.legend()
     figure.suptitle(title)
     figure.tight_layout()
-    plt.show()
-    print(_last_numbers(history))
+    numbers = _last_numbers(history)
+    show_figure(figure, f"{title or 'A training run'}, curves of {' and '.join(names)}: {numbers}")
+    print(numbers)
 
 
 def _steps(axis, history, name: str) -> None:
@@ -110,27 +112,32 @@ def plot_accuracies(
     marks: name -> an accuracy to measure up to, a dashed line.
     """
     figure, axis = plt.subplots(figsize=(6.5, 0.8 + 0.45 * len(shares)), facecolor="white")
-    lines = []
+    lines = {}
     for row, (name, (accuracy, count)) in enumerate(shares.items()):
         low, high = accuracy_interval(round(accuracy * count), count)
         axis.plot([low, high], [row, row], "-", color=TRAIN, linewidth=3, alpha=0.5)
         axis.plot([accuracy], [row], "o", color=TRAIN)
-        lines.append(f"{name:<28} {accuracy:.3f} ({low:.3f} to {high:.3f}), n = {count:,}")
+        lines[name] = f"{name:<28} {accuracy:.3f} ({low:.3f} to {high:.3f}), n = {count:,}"
     above = {"ha": "center", "xytext": (0, 3), "textcoords": "offset points", "fontsize": 8}
     for name, accuracy in (marks or {}).items():
         axis.axvline(accuracy, linestyle="--", linewidth=1, color=GREY, zorder=1)
         axis.annotate(name, (accuracy, 1), xycoords=("data", "axes fraction"), color=GREY, **above)
-        lines.append(f"{name:<28} {accuracy:.3f}, the dashed line")
-    show_rows(figure, axis, list(shares), "test accuracy, 95 % interval")
-    print(*lines, sep="\n")
+    show_rows(figure, axis, lines, "test accuracy, 95 % interval")
+    for name, accuracy in (marks or {}).items():
+        print(f"{name:<28} {accuracy:.3f}, the dashed line")
 
 
-def show_rows(figure, axis, names: list[str], label: str) -> None:
-    """Show a figure that has a row for each name, the first on top; label: of its x axis."""
+def show_rows(figure, axis, lines: Mapping[str, str], label: str) -> None:
+    """Show a figure that has a row for each name, the first on top, and print what it shows.
+
+    lines: name -> the line to print.  label: of the x axis.
+    """
+    names = list(lines)
     axis.set(yticks=range(len(names)), yticklabels=names)
     axis.set_xlabel(label)
     axis.invert_yaxis()
     axis.margins(y=0.2)
     axis.grid(axis="x", alpha=0.3)
     figure.tight_layout()
-    plt.show()
+    show_figure(figure, f"A row for each of {', '.join(names)}: {label}. The numbers are below.")
+    print(*lines.values(), sep="\n")

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Lesson 01: From reviews to batches
 #
-# A network reads numbers, and a review is text. In this lesson we build the road from one to the other:
-# tokens, a vocabulary, a dataset, and padded batches. On the way one thing will go wrong, in silence, and
-# you will find out what.
+# A network reads numbers, and a review is text. In this lesson we build everything that lies between the two:
+# tokens, a vocabulary, a dataset, and padded batches. On the way one thing will go wrong without any error
+# message, and you will find out what it was.
 #
 # **You will be able to**
 # - say what sentiment classification is, and what a fair first guess scores;
@@ -42,17 +42,39 @@ set_seed(0)
 device = pick_device()
 
 # %% [markdown]
+# ## Why sequence models, and what we'll build
+#
+# A text is a sequence: what a word means depends on the words around it and on their order. The large language
+# models that everybody talks about are sequence models, and chances are that your next project will use one. Their
+# parts are the same as those of the small models that you can train on a laptop in a minute, and so are the
+# mistakes that people make with them. That's why this course is built around small models and around those mistakes.
+# By the end you'll know how such a project is put together, and what to do when it runs and doesn't learn.
+#
+# One task takes us through the first six lessons:
+#
+# | lesson | what we build |
+# |---|---|
+# | 01, 02 | the data, and the code that trains and tests any model |
+# | 03 | a recurrent network (RNN) that reads the words in order |
+# | 04 | an RNN that decides by *attention* which words count |
+# | 05 | a Transformer, which is attention all the way through |
+# | 06 | T5, a language model that was trained before, and that we ask in words |
+
+# %% [markdown] only="presenter" minutes=1
+# - **Ask:** who has used a language model this week? Who has trained one? That is what the course is about.
+
+# %% [markdown]
 # ## The task
 #
-# Sentiment classification means: read a text, and decide whether its author was pleased. "That was really
-# cool!" is positive, "I hated that!" is negative. Shops sort their customers' comments this way, and the
-# people who look after a forum find the angry posts first. Our texts are movie reviews from IMDB, collected
-# by [Maas and others in 2011](https://aclanthology.org/P11-1015/).
+# In **sentiment classification** the model reads a text and decides whether its author was pleased. "That was really
+# cool!" is positive, "I hated that!" is negative. A shop can use it to recommend what customers liked rather than
+# what they only bought, and the people who look after an online community can find the angry posts first. Our
+# texts are movie reviews from IMDB, collected by [Maas and others in 2011](https://aclanthology.org/P11-1015/).
 #
 # We load them. `full_or_fast(a, b)` is `a` for you; `b` is for our own tests, which run every lesson on less
 # data.
 
-# %% [markdown] only="presenter" minutes=3
+# %% [markdown] only="presenter" minutes=2
 # - **Run** the cells, **read** two of the reviews aloud.
 # - **Ask:** what does a program score that always says "positive"? *Half: 10,000 of each label.*
 # - **Point at** the labels, 1 and 2. Do not explain yet why it matters; lesson 03 will.
@@ -520,9 +542,12 @@ def collate(examples):
 check("1.4", collate)
 
 # %% [markdown]
-# A `DataLoader` does the rest of the work: it draws the items in a random order, 64 at a time, and gives them to
-# `collate`. (On request, with `num_workers=2` for example, it prepares the next batches in processes of their
-# own while the model computes. Our reviews are in memory already, so we can do without.)
+# PyTorch's [`DataLoader`](https://pytorch.org/docs/stable/data.html) does the rest of the work, and it's good to know
+# what it does for you. It draws the items in a **random order**, a new one in each epoch (`shuffle=True`). It
+# collects them into **batches** of 64 and gives each batch to `collate`. And if you ask for it, with `num_workers=2` for
+# example, it **loads ahead**: two more processes prepare the next batches while the model is still busy with this one.
+# That pays off when an item has to be read from the disk or decoded first, such as an image. Our reviews are
+# already in memory, so we do without.
 
 # %% name="make-batch"
 loader = DataLoader(train_set, batch_size=64, shuffle=True, collate_fn=collate)
@@ -629,11 +654,15 @@ print(f"bucketed batches: {padding_share(bucketed):.0%} of the table is padding"
 #
 # Next: **02, training utilities**, where these batches meet a model.
 
+# %% [markdown] fold="Answers" only="student, walkthrough"
+# 1. A comma rarely says anything about an opinion, while people who shout or doubt use `!` and `?`. With both kept,
+#    the reviews would become longer, and the model would see a little more of how the author writes.
+# 2. Which words have an id, and which are unknown, would then depend on the test texts. The test reviews stand for texts
+#    that nobody has seen yet, and for those a word may well be unknown. The score would look a little better than
+#    it will be later on.
+# 3. When the judgement comes first. In a newspaper article, for example, the most important sentence is often the first.
+# 4. The model would end its epoch on long reviews only, and it would forget some of what the short ones have taught it.
+
 # %% [markdown] only="presenter" minutes=2
-# Answers in one breath each:
-#
-# 1. A comma rarely changes an opinion. Both kept: longer reviews, a little more to see.
-# 2. The ids and the unknown words then depend on the test texts; the score is no longer an honest one.
-# 3. When the judgement comes first, as in a newspaper.
-# 4. Otherwise the model would end its epoch on long reviews only, and forget some of what the short ones
-#    taught it.
+# - **Ask** question 2 first: it is the one that people get wrong. The answers are folded in the notebook.
+# - **Let everyone** name one thing they will check in their own project tomorrow.

@@ -64,14 +64,25 @@ device = pick_device()
 # - **Run** both cells and go on. Whoever did not finish lesson 01 is not behind: the package has it.
 
 # %%
-reviews = load_reviews(max_train=full_or_fast(None, 4_000), max_test=full_or_fast(None, 1_000))
-vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]))
+all_reviews = load_reviews(max_train=full_or_fast(None, 4_000), max_test=full_or_fast(None, 1_000))
+reviews = hold_out(all_reviews)
+{part: len(split) for part, split in reviews.items()}
+
+# %% [markdown]
+# `hold_out` has cut a tenth of the training reviews off, the **validation** reviews. We'll look at them again and
+# again while we work: after every epoch, and whenever there is something to choose. The **test** reviews we look at
+# once, at the very end. Why such caution? Every choice that you make by looking at some reviews fits your model to
+# these reviews a little, and after that they can't tell you any more how it does on new ones.
 
 # %%
-train_set = ReviewDataset(reviews["train"], vocab)
-test_set = ReviewDataset(reviews["test"], vocab)
+vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]))
+train_set, validation_set, test_set = (
+    ReviewDataset(reviews[part], vocab) for part in ("train", "validation", "test")
+)
+
+# %%
 train_loader = make_loader(train_set, shuffle=True)
-test_loader = make_loader(test_set)
+validation_loader, test_loader = make_loader(validation_set), make_loader(test_set)
 
 # %% [markdown]
 # ## Weights and gradients
@@ -295,7 +306,7 @@ print("eval(): ", dropout.eval()(torch.ones(8)).tolist())
 # %% [markdown]
 # ## Overfit one batch
 #
-# Before you train on 20,000 reviews for minutes, train on 64 for a second. A model that cannot learn even
+# Before you train on 18,000 reviews for minutes, train on 64 for a second. A model that cannot learn even
 # 64 reviews by heart is broken somewhere, and it is good to know that early:
 
 # %% [markdown] only="presenter" minutes=2
@@ -313,7 +324,7 @@ for step in range(1, 61):
 
 # %% [markdown]
 # The loss falls towards 0, so the model can learn. Whether it learns something that holds for *other* reviews as
-# well is another question, and the test reviews are there to answer it.
+# well is another question. The validation reviews will answer it.
 
 # %% [markdown]
 # ## `run_epoch`
@@ -396,12 +407,12 @@ check("2.2", run_epoch)
 # %% [markdown]
 # ## Two epochs
 #
-# Now a new model, and all the training reviews, twice. After each epoch we look at the test reviews; we only look,
-# and choose nothing by it. The learning rate is a careful 1e-3.
+# Now a new model, and all the training reviews, twice, with a look at the validation reviews after each epoch. The
+# learning rate is a careful 1e-3.
 
 # %% [markdown] only="presenter" minutes=1
 # - **Run.** It takes seconds. With the planted averages the picture looks fine; say nothing.
-# - **Be warned:** the planted `run_epoch` ends at a test accuracy of about 0.86, a correct one at about 0.79. So
+# - **Be warned:** the planted `run_epoch` ends at a validation accuracy of about 0.86, a correct one at about 0.79. So
 #   whoever has the lower number may well have the better code. The reason is met in lesson 03 (old gradients
 #   that are never cleared act like momentum, and speed up a step that is too careful). If somebody asks: both
 #   have learned, and the comparison below will not use this run.
@@ -417,8 +428,8 @@ for _ in range(2):
     started = time.perf_counter()
     train = run_epoch(model, train_loader, loss_fn, optimizer)
     halfway = time.perf_counter()
-    test = run_epoch(model, test_loader, loss_fn)
-    history.add(train, halfway - started, test, time.perf_counter() - halfway)
+    validation = run_epoch(model, validation_loader, loss_fn)
+    history.add(train, halfway - started, validation, time.perf_counter() - halfway)
 
 # %%
 history.plot("Mean of embeddings, learning rate 1e-3")
@@ -430,15 +441,15 @@ history.plot("Mean of embeddings, learning rate 1e-3")
 # %% [markdown]
 # ## Does the number mean what it says?
 #
-# A metric should be a property of the model and of the data. How we cut the data into batches is our own
-# business and should not matter. So we evaluate the same model on the same test reviews three times: in
-# batches of 64, in batches of 1,000, and in batches of one review less than there are.
+# A metric should tell us something about the model and about the data. How we cut the data into batches is our own
+# choice, and it shouldn't matter. So we evaluate the same model on the same validation reviews three times: in
+# batches of 64, in batches of 500, and in batches of one review less than there are.
 
 # %% [markdown] only="presenter" minutes=4
 # - **Ask for a vote:** will the accuracy change with the batch size?
-# - **Run.** Planted: 0.859, 0.859, and 0.930 for batches of 4,999. Mended: 0.859 three times.
-# - **Ask:** 5,000 reviews in batches of 4,999: how many batches? *Two, and the second holds one review.
-#   It was right, so it pulled the average to 0.93.*
+# - **Run.** Planted: two numbers that agree, and a third that is far off. Mended: the same three times.
+# - **Ask:** 2,000 reviews in batches of 1,999: how many batches? *Two, and the second holds one review. It counts
+#   as much as all the others together.*
 # - **Often:** "the larger batch is better". The model was not trained in between.
 
 # %% name="draw-sizes"
@@ -448,7 +459,7 @@ def show_accuracies(accuracies):
     plt.figure(figsize=(5, 2.4), facecolor="white")
     bars = plt.bar(names, list(accuracies.values()), width=0.5, color="#0072B2")
     plt.bar_label(bars, fmt="%.4f")
-    plt.ylabel("test accuracy")
+    plt.ylabel("validation accuracy")
     plt.margins(y=0.2)
     plt.show()
 
@@ -456,8 +467,8 @@ def show_accuracies(accuracies):
 # **Guess before you run:** will the three accuracies be equal? If not, by how much will they differ?
 
 # %% name="three-sizes" symptom="average-of-averages"
-sizes = (64, 1_000, len(test_set) - 1)
-loaders = {size: make_loader(test_set, batch_size=size) for size in sizes}
+sizes = (64, 500, len(validation_set) - 1)
+loaders = {size: make_loader(validation_set, batch_size=size) for size in sizes}
 accuracies = {size: run_epoch(model, loaders[size], loss_fn).accuracy for size in sizes}
 show_accuracies(accuracies)
 same = max(accuracies.values()) - min(accuracies.values()) < 0.001
@@ -466,12 +477,12 @@ verdict("2.D1", same, ok="the accuracy does not depend on the batch size", sympt
 # %% [markdown] fold="And your guess?" only="student"
 # They ought to be equal: it is the same model, and it answers the same reviews each time. If yours differ, read on.
 
-# %% [markdown] diagnose="2.D1" evidence="run_epoch=run_epoch, model=model, test_set=test_set"
+# %% [markdown] diagnose="2.D1" evidence="run_epoch=run_epoch, model=model, test_set=validation_set"
 # The model was not trained between the three evaluations, and the reviews were the same. Still the accuracy of
 # one run is far from the two others. Before you believe that larger batches make a better model, find out what
 # differs between the three.
 #
-# - **What to look at:** How many batches are there for each size, and how many reviews does the last one have? `[len(batch.labels) for batch in loaders[1_000]]` tells for one size; look at the largest. Then count the right answers in each batch yourself.
+# - **What to look at:** How many batches are there for each size, and how many reviews does the last one have? `[len(batch.labels) for batch in loaders[500]]` tells for one size; look at the largest. Then count the right answers in each batch yourself.
 # - **What it should be:** All the right answers, divided by all the reviews. That is one number, however the reviews are cut into batches.
 # - **Where it is:** In `run_epoch`: what is added up for each batch, and what the sums are divided by at the end.
 
@@ -491,8 +502,8 @@ for batch in loaders[sizes[-1]]:
 
 # %% [markdown] only="walkthrough"
 # The function takes the mean of these two means, as if the single review counted as much as all the
-# others together. In batches of 64 the same mistake is there, but hardly shows: 78 batches are full, and only
-# the last one, of 8 reviews, counts too much.
+# others together. In batches of 64 the same mistake is there, but it hardly shows: 31 batches are full, and only
+# the last one, of 16 reviews, counts too much.
 
 # %% [markdown] fix="average-of-averages"
 # ### The rule
@@ -505,13 +516,15 @@ for batch in loaders[sizes[-1]]:
 # %% [markdown]
 # ## A baseline to be proud of
 #
-# The package has a `run_epoch` too, and `fit`, which does the same for several epochs, shows its progress
-# and returns the history. In `fit` the learning rate falls in a straight line to 0, so that the last steps only
-# settle what the first ones found. Stop it whenever you like (the square button, or Ctrl-C): the model
-# keeps what it has learned. We begin with twenty times our learning rate, which this small model bears well.
+# The package has a `run_epoch` too, and `fit`, which does the same for several epochs. It looks at the validation
+# reviews four times in each epoch, shows its progress and returns the history. In `fit` the learning rate falls in a
+# straight line to 0, so that the last steps only settle what the first ones found. You can stop it whenever you like
+# (the square button, or Ctrl-C): the model keeps what it has learned. We begin with twenty times our learning rate,
+# because this small model can take it.
 
 # %% [markdown] only="presenter" minutes=1
 # - **Run** (about 4 seconds), **write 0.89 on the board**. Every later model is measured against it.
+# - **Ask** why the training loss keeps falling when the validation loss has stopped. *It learns its reviews by heart.*
 
 # %% [markdown] guess="baseline"
 # **Guess before you run:** how many of 100 reviews does a model get right that does not know the order of the words?
@@ -519,14 +532,28 @@ for batch in loaders[sizes[-1]]:
 # %%
 set_seed(0)
 model = MeanEmbedding(len(vocab)).to(device)
-history = fit(model, train_loader, test_loader, epochs=2, learning_rate=2e-2)
+history = fit(model, train_loader, validation_loader, epochs=2, learning_rate=2e-2)
+
+# %%
+history.plot("Mean of embeddings")
+
+# %% [markdown]
+# The pale line is the loss of every single batch, and the dark one is its mean over the steps around it. The orange
+# squares are the validation reviews, which the model doesn't learn from. Look at where the two losses part: from there
+# on the model learns things that hold for its own reviews and for no others. That is called **overfitting**, and
+# you can only see it on reviews that the model wasn't trained on.
+#
+# Now that nothing is left to choose, we look at the test reviews, for the first and only time in this lesson:
+
+# %%
+history.test = run_epoch(model, test_loader, loss_fn)
 
 # %% name="result" verdict=true
-good = history.test_accuracy[-1] > 0.6
+good = history.test.accuracy > 0.6
 print("ok: far above the majority class" if good else "symptom: no better than guessing")
 
 # %% [markdown]
-# In our runs it was 89 of 100; yours will differ a little. That took a few seconds, and the model does not know
+# In our runs it was 89 of 100; yours will differ a little. That took a few seconds, and the model doesn't know
 # the order of the words. Keep the number in mind when the networks grow larger. We store the run, so that later
 # lessons can compare with it, but only if it was a healthy one:
 
@@ -537,20 +564,18 @@ if good:
 # %% [markdown]
 # ## Which end of a review matters?
 #
-# Lesson 01 cut long reviews to their last tokens. Was that right? We must not ask the test reviews: once something
-# was chosen by them, they no longer tell how it does on reviews that had no part in the choice. So we hold out a
-# fifth of the *training* reviews, the **validation** set, keep only 128 tokens of each review, and try both ends
-# with three seeds:
+# Lesson 01 cut long reviews to their last tokens. Was that right? This is a choice, so the validation reviews have to
+# make it, not the test reviews. We keep only 128 tokens of each review, from one end or from the other, and train
+# with three seeds each:
 
 # %% [markdown] only="presenter" minutes=1
-# - **Run**, read the two lines: about 0.838 for the beginning, 0.850 for the end. Short of time? Leave it for home.
+# - **Run**, read the two lines: the end is about a point better. Short of time? Leave it for home.
 # - **Say:** choose on held-out training reviews. The test reviews choose nothing.
 
 # %%
-parts = hold_out(reviews, share=0.2)
 ends = {}
 for keep in ("beginning", "end"):
-    ends[keep] = [ReviewDataset(parts[name], vocab, 128, keep) for name in ("train", "validation")]
+    ends[keep] = [ReviewDataset(reviews[part], vocab, 128, keep) for part in ("train", "validation")]
 
 # %%
 def score_end(learn, validation, seed):
@@ -559,7 +584,7 @@ def score_end(learn, validation, seed):
     small = MeanEmbedding(len(vocab)).to(device)
     learn_loader = make_loader(learn, shuffle=True, seed=seed)
     run = fit(small, learn_loader, make_loader(validation), epochs=1, learning_rate=2e-2)
-    return run.test_accuracy[-1]  # "test" is what `fit` calls the reviews that it only evaluates on
+    return run.validation_accuracy[-1]
 
 # %%
 scores = {keep: [score_end(*sets, seed) for seed in range(3)] for keep, sets in ends.items()}
@@ -588,17 +613,23 @@ for keep, three in scores.items():
 # 3. The training accuracy after an epoch is lower than the test accuracy. How can that be?
 # 4. Where in `run_epoch` would you clip gradients?
 #
-# **One thing to change:** cut a tenth of the training reviews off with `hold_out(reviews)`, train the baseline for six
-# epochs on the rest instead of two, and let `fit` evaluate on `"validation"`. What do the two loss curves do, and
-# after which epoch would you have stopped? (Why should you not ask the test reviews that?)
+# **One thing to change:** train the baseline for six epochs instead of two. What do the two loss curves do, and after
+# which epoch would you have stopped? (And why shouldn't you ask the test reviews that?)
 #
 # Next: **03, a simple RNN**, which reads the words in order.
 
-# %% [markdown] only="presenter" minutes=1
-# 1. It gives about 0.5 to everything. At 90 % positive the best constant costs 0.33.
-# 2. A learning rate too small, labels that contradict each other, dropout left on, a model too small.
-# 3. Training is scored while the model is still learning (and with dropout, where there is some).
-# 4. Between `backward` and `step`.
+# %% [markdown] fold="Answers" only="student, walkthrough"
+# 1. It gives about 0.5 to every review, and $-\log 0.5 = 0.69$. If 90 % are positive, the best that a model can do without
+#    reading is to say 0.9 every time, and that costs $-0.9 \log 0.9 - 0.1 \log 0.1 = 0.33$ on average.
+# 2. The learning rate may be too small, two equal reviews may have different labels, dropout may be left on, or the
+#    model may be too small to learn the batch by heart.
+# 3. The training accuracy is counted while the model is still learning: its first answers in the epoch are those of a
+#    worse model. And where there is dropout, it is only on in training.
+# 4. Between `backward`, which makes the gradients, and `step`, which uses them.
 #
-# The one thing: the training loss goes on falling, 0.38 to 0.02. The validation loss is lowest after the first
-# epoch, 0.28, and rises to 0.41; the validation accuracy hardly moves, 0.88 to 0.89. One or two epochs are enough.
+# The one thing to change: the training loss goes on falling. The validation loss is lowest after about one epoch and rises
+# from then on, while the validation accuracy hardly moves. So one or two epochs are enough. If you asked the test
+# reviews, they would have chosen the number of epochs, and their accuracy would be a little too good.
+
+# %% [markdown] only="presenter" minutes=1
+# - **Ask** question 3, and let somebody draw the two curves. The answers are folded in the notebook.

@@ -100,7 +100,7 @@ def test_without_a_place_to_write_the_lesson_goes_on(closed_home, capsys):
     history = history_of(0.7)
     assert list(tokenize_all(TEXTS)) == TOKENS
     remember("simple_rnn", history)
-    assert recall("simple_rnn").test_accuracy[-1] > 0.8
+    assert recall("simple_rnn").result.accuracy > 0.8
     cache, failed, reference = capsys.readouterr().out.splitlines()
     assert "token cache could not be written" in cache
     assert failed.startswith("simple_rnn could not be remembered (")

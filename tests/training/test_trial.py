@@ -185,7 +185,7 @@ def test_what_was_chosen_is_printed_before_the_metrics(machine, capsys):
 
 
 def test_in_a_notebook_it_is_printed_before_the_display_opens(machine, monkeypatch, shown):
-    monkeypatch.setattr(progress, "_is_notebook", lambda: True)
+    monkeypatch.setattr(progress, "is_notebook", lambda: True)
     monkeypatch.setattr(progress, "print", shown.append, raising=False)
     fit(make_model(), loader(), loader(), epochs=1)
     said, opened, *_, last = shown

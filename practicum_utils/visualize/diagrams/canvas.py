@@ -16,6 +16,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from PIL import Image
 
 from practicum_utils.support.html import clean_word, escape
+from practicum_utils.support.progress import is_notebook
 
 INK, GREY, PALE = "#1f2933", "#8a94a0", "#d5dae0"
 WEIGHT = "#1f66b0"  # blue: how much something counts
@@ -44,14 +45,14 @@ class Diagram:
 
     def __str__(self) -> str:
         """The text form: caption and description."""
-        return f"{self.caption}\n{self.alt}"
+        return f"{self.caption}\n{self.alt}".lstrip()
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         picture = base64.b64encode(self.png).decode()
         alt = escape(self.alt).replace('"', "&quot;")
+        caption = f"<p>{escape(self.caption)}</p>" if self.caption else ""
         html = (
-            f"<p>{escape(self.caption)}</p>"
-            f'<img width="{self.width}" alt="{alt}" src="data:image/png;base64,{picture}">'
+            f'{caption}<img width="{self.width}" alt="{alt}" src="data:image/png;base64,{picture}">'
         )
         return {"text/plain": str(self), "text/html": html}
 
@@ -75,6 +76,16 @@ def finish(figure, caption: str, alt: str) -> Diagram:
     small = io.BytesIO()
     picture.save(small, "png", optimize=True)
     return Diagram(caption, alt, small.getvalue(), width)
+
+
+def show_figure(figure, alt: str) -> None:
+    """Show a figure of curves: in a notebook as a picture with its words, elsewhere in a window."""
+    if not is_notebook():
+        plt.show()
+        return
+    from IPython.display import display
+
+    display(finish(figure, "", alt))
 
 
 def numbers(values, *, dims: int, name: str) -> np.ndarray:
