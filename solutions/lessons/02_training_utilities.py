@@ -2,7 +2,9 @@
 # # Lesson 02: Training utilities
 #
 # Every model of this course is trained by the same few lines. In this lesson we take them apart,
-# look at what each one does in numbers, and put them together as one function.
+# look at what each one does in numbers, and put them together as one function. Training and testing have nearly
+# everything in common: both go through the data in batches and compute a loss and an accuracy. Only training
+# also changes the weights. That's why one function can do both.
 #
 # **You will be able to**
 # - write a training step from memory, and say what each of its lines is for;
@@ -129,12 +131,14 @@ for name, weight in layer.named_parameters():
 # %% [markdown]
 # ## The smallest model that reads
 #
-# Each word gets a vector of `E` numbers (an **embedding**), whose numbers are learned like any other weight. We
-# average the vectors of a review, and let one linear layer turn the average into a single number, the
-# **logit**: above 0 means positive. The order of the words is lost, and yet this is a strong baseline. It is
-# known as a *neural bag of words* ([Iyyer and others, 2015](https://aclanthology.org/P15-1162/)).
+# Each word gets a vector of `E` numbers, its **embedding**
+# ([`nn.Embedding`](https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html)), and these numbers are learned
+# like any other weight. We average the vectors of a review, and a single linear layer turns the average into one
+# number, the **logit**: above 0 means positive. The order of the words is lost on the way, and still this is a strong
+# baseline. It is known as a *neural bag of words* ([Iyyer and others, 2015](https://aclanthology.org/P15-1162/)).
 #
-# Mind the padding: it must not count in the average.
+# In a padded batch the average has to be taken over the real words only. Otherwise a short review would get another
+# answer when it happens to stand next to a long one.
 
 # %% [markdown] only="presenter" minutes=9
 # - **Type** the two layers, then `forward` with the shape behind every line, as in the solution.
@@ -207,7 +211,7 @@ print(f"token_ids ({B}, {T}) -> logits {tuple(logits.shape)}")
 
 # %% [markdown] only="presenter" minutes=3
 # - **Ask before running:** what is the loss of a coin toss? *ln 2, about 0.69; our untrained model has 0.70.*
-# - **Say:** logits go in, not probabilities. We shall meet that again.
+# - **Say:** logits go in, not probabilities. We'll meet that again.
 
 # %%
 p = torch.sigmoid(logits)
@@ -217,9 +221,10 @@ assert torch.allclose(by_hand, loss, atol=1e-6)
 print(f"by hand {by_hand:.4f}, PyTorch {loss:.4f}")
 
 # %% [markdown]
-# The same number. PyTorch's function takes the **logits**, not `p`, and does both steps at once,
-# which is safer for large logits. An untrained model has a loss of about 0.69. That is ln 2, the loss of whoever
-# gives every review a probability of one half.
+# We get the same number.
+# [PyTorch's function](https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html) takes the **logits** and
+# does both steps at once, because that is more exact for large logits. An untrained model has a loss of about 0.69.
+# That is $\log 2$: a model that knows nothing gives every review a probability of about one half.
 
 # %% [markdown]
 # ## One training step
@@ -246,7 +251,7 @@ optimizer.step()  # move each weight a little downhill
 print(f"before {loss:.4f}, after {loss_fn(model(token_ids, lengths), labels):.4f}")
 
 # %% [markdown]
-# The loss on this batch went down. Now we look at what the less obvious lines do.
+# The loss on this batch went down. Two of the lines are less obvious than they look, so we try out what they do.
 #
 # ### What `zero_grad` does
 #
@@ -306,8 +311,8 @@ print("eval(): ", dropout.eval()(torch.ones(8)).tolist())
 # %% [markdown]
 # ## Overfit one batch
 #
-# Before you train on 18,000 reviews for minutes, train on 64 for a second. A model that cannot learn even
-# 64 reviews by heart is broken somewhere, and it is good to know that early:
+# Before you train on 18,000 reviews for minutes, train on 64 for a second. A model that can't even learn 64 reviews by
+# heart is broken somewhere, and you want to know that early:
 
 # %% [markdown] only="presenter" minutes=2
 # - **Run**, and read: 0.47, 0.13, 0.03 after 60 steps.
