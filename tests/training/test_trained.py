@@ -13,7 +13,7 @@ import train_weights
 from practicum_utils import models
 from practicum_utils.authoring.build import address as address_in
 from practicum_utils.authoring.build import find_root
-from practicum_utils.data import Vocabulary, load_reviews, tokenize_all
+from practicum_utils.data import Vocabulary, hold_out, load_reviews, tokenize_all
 from practicum_utils.support import project
 from practicum_utils.support.files import read_asset
 from practicum_utils.training import load_trained, recall, trained
@@ -165,7 +165,7 @@ def test_the_address_is_that_of_the_project():
 
 @pytest.mark.slow
 def test_the_tool_makes_a_folder_that_can_be_loaded(tmp_path, capsys):
-    reviews = load_reviews(max_train=128, max_test=32)
+    reviews = hold_out(load_reviews(max_train=128, max_test=32))
     vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]), 500)
     train_weights.write(tmp_path, reviews, vocab)
     for name, made in trained.CLASSES.items():
