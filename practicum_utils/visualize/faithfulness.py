@@ -85,8 +85,9 @@ def leave_one_out(
 ) -> torch.Tensor:
     """Return (T,): the model's logit minus its logit for the review with one token left out.
 
-    Above 0, the word speaks for positive: without it the logit is lower. With ``replacement`` (such as the id of ``<unk>``) the
-    token is replaced instead of deleted, which keeps the others in their places.
+    Above 0, the word speaks for positive: without it the logit is lower. With ``replacement``
+    (such as the id of ``<unk>``) the token is replaced instead of deleted, which keeps the others
+    in their places.
     Raises ValueError for a review of one word, of which nothing would be left.
     """
     rows, lengths = _one_row(model, token_ids)
@@ -122,8 +123,9 @@ def input_gradients(model: nn.Module, token_ids: torch.Tensor) -> torch.Tensor:
     """Return (T,): the size of (gradient of the logit at the embedding) . embedding.
 
     A first guess of how much the logit would change if the word grew fainter; Jain & Wallace 2019
-    use the same of the probability, which puts the words of a review in the same order. The embedding is the model's first; where it has more, such as one of pairs of
-    words, these keep what they say. Needs a model with an ``nn.Embedding``; TypeError without one.
+    use the same of the probability, which puts the words of a review in the same order. The
+    embedding is the model's first; where it has more, such as one of pairs of words, these keep
+    what they say. Needs a model with an ``nn.Embedding``; TypeError without one.
     """
     names = [name for name, layer in model.named_modules() if isinstance(layer, nn.Embedding)]
     if not names:
