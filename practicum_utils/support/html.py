@@ -1,7 +1,9 @@
 """Text of learners made fit for a notebook's output: shown as it is, and never run."""
 
 import html
+import textwrap
 
+LINE = 96  # characters of a printed line
 LONGEST_WORD = 30  # characters of a word that are shown
 
 
@@ -20,3 +22,13 @@ def escape(text: str) -> str:
     # Two dollar signs, or \( and \), in one piece of text would be typeset as a formula.
     text = html.escape(text, quote=False)
     return text.replace("\\", "<span>\\</span>").replace("$", "<span>$</span>")
+
+
+def wrap(text: str, width: int = LINE) -> list[str]:
+    """The lines of a text, cut between words only: JupyterLab breaks longer ones within a word."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def plural(count: int, noun: str) -> str:
+    """A number and what is counted: "1 word", "2 words"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -4,7 +4,6 @@ A widget only chooses. What it shows is an ordinary output of the cell, so that 
 still there in the saved notebook, and each function does the same without a widget.
 """
 
-import textwrap
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +11,7 @@ from torch import nn
 from torch.utils.data import Subset
 
 from practicum_utils.data import UNK, ReviewDataset, Vocabulary, tokenize
+from practicum_utils.support.html import plural, wrap
 from practicum_utils.support.widgets import answer_typed, require_widgets
 from practicum_utils.visualize.faithfulness import (
     Faithfulness,
@@ -24,7 +24,6 @@ from practicum_utils.visualize.token_view import TokenView, show_attention
 
 CHOICES = 200  # reviews in the list of the widget
 TOP = 5
-LINE = 96  # characters of a printed line
 WEIGHTS_ARE = {
     True: "Where the model pooled.",
     False: "How much each word was looked at, on average over heads and places.",
@@ -32,7 +31,7 @@ WEIGHTS_ARE = {
 
 
 class NothingGuessedError(ValueError):
-    """No word of a guess stands in the review."""
+    """A guess without a word, or without one that stands in the review."""
 
 
 def look(model: nn.Module, reviews, index: int) -> TokenView:
@@ -46,7 +45,10 @@ def look(model: nn.Module, reviews, index: int) -> TokenView:
     facts = []
     cut = int(dataset.full_lengths[place]) - len(token_ids)
     if cut:
-        facts.append(f"{cut} of its {cut + len(token_ids)} words were cut before reading.")
+        facts.append(
+            f"{cut} of its {plural(cut + len(token_ids), 'word')} "
+            f"{'was' if cut == 1 else 'were'} cut before reading."
+        )
     return _picture(
         model, dataset.tokens(place), token_ids, f"Review {index}, labelled {_name(label)}.", facts
     )
@@ -62,7 +64,7 @@ def look_at_text(model: nn.Module, text: str, vocab: Vocabulary) -> TokenView:
 
 def _picture(model, tokens, token_ids, name: str, facts: list[str]) -> TokenView:
     reading, faithfulness = _read(model, token_ids)
-    facts = [_answer(reading.probability), *facts]
+    facts = [_answer(reading), *facts]
     unknown = sorted({t for t, i in zip(tokens, token_ids.tolist(), strict=True) if i == UNK})
     if unknown:
         more = "" if len(unknown) <= TOP else f" and {len(unknown) - TOP} more"
@@ -79,9 +81,10 @@ def _read(model: nn.Module, token_ids: torch.Tensor) -> tuple[Reading, Faithfuln
     return reading, measure(model, token_ids, reading) if len(token_ids) > 1 else None
 
 
-def _answer(probability: float) -> str:
-    side = "positive" if probability > 0.5 else "negative"
-    return f"Predicted {side} (probability of positive {probability:.2f})."
+def _answer(reading: Reading) -> str:
+    side = "positive" if reading.logit > 0 else "negative"
+    numbers = f"logit {reading.logit:+.2f}, probability of positive {reading.probability:.2f}"
+    return f"Predicted {side} ({numbers})."
 
 
 def explore_attention(model: nn.Module, reviews, index: int | None = None) -> TokenView | None:
@@ -116,7 +119,8 @@ def predict_then_reveal(
 
     Without ``guess`` the review is printed, with a box to type words into; with ``guess``
     (words, or a text of words) the picture is returned at once, the guess scored in it. A guess
-    of which no word is in the review reveals nothing: a sentence is printed instead.
+    that is empty, or of which no word is in the review, reveals nothing: a sentence says what to
+    write.
     """
     require_weights(model)
     dataset, place = _find(reviews, index)
@@ -128,8 +132,7 @@ def predict_then_reveal(
             return str(error)
 
     if guess is None:
-        # Wrapped here, because JupyterLab would break the long line in the middle of a word.
-        words = textwrap.fill(" ".join(dataset.tokens(place)), LINE)
+        words = "\n".join(wrap(" ".join(dataset.tokens(place))))
         above = f"Review {index}:\n{words}\n\nWhich words decide? Type them."
         hint, waiting = "three to six words, then Enter", "(your words first)"
         answer_typed("guess=...", hint, waiting, reveal, above)
@@ -145,13 +148,17 @@ def _reveal(model: nn.Module, reviews, index: int, guess: str | Sequence[str]) -
     dataset, place = _find(reviews, index)
     tokens, token_ids = dataset.tokens(place), dataset[place][0]
     words = set(tokenize(guess if isinstance(guess, str) else " ".join(guess)))
+    if not words:
+        raise NothingGuessedError(
+            "There is no guess yet; write three to six words of the review that you think decide."
+        )
     if not words & set(tokens):
         raise NothingGuessedError(
             "None of these words is in the review; name words that stand in it."
         )
     chosen = torch.tensor([token in words for token in tokens])
     reading, faithfulness = _read(model, token_ids)
-    facts = [_answer(reading.probability), *_score(words, chosen, tokens, reading, faithfulness)]
+    facts = [_answer(reading), *_score(words, chosen, tokens, reading, faithfulness)]
     heading = f"Review {index}, labelled {_name(dataset[place][1])}. Your words, and the model's."
     return show_attention(tokens, reading.weights, faithfulness, facts, heading)
 
@@ -159,7 +166,9 @@ def _reveal(model: nn.Module, reviews, index: int, guess: str | Sequence[str]) -
 def _score(words, chosen, tokens, reading, faithfulness: Faithfulness | None) -> list[str]:
     """Sentences: what the guess has of the weight and of the effects, and what an even share is."""
     here = sorted(words & set(tokens))
-    lines = [f"Your words: {', '.join(here)} ({int(chosen.sum())} of {len(tokens)} places)."]
+    lines = [
+        f"Your words: {', '.join(here)} ({int(chosen.sum())} of {plural(len(tokens), 'place')})."
+    ]
     missing = sorted(words - set(tokens))
     if missing:
         lines.append(f"Not in this review: {', '.join(missing)}.")
@@ -173,8 +182,8 @@ def _score(words, chosen, tokens, reading, faithfulness: Faithfulness | None) ->
         strongest = list(dict.fromkeys(ranked))[:TOP]  # each word once
         hits = sum(word in words for word in strongest)
         lines.append(
-            f"They have {share:.0%} of the leave-one-out effect, and {hits} of the {len(strongest)}"
-            f" words with the largest effect: {', '.join(strongest)}."
+            f"They have {share:.0%} of the effect (leave-one-out, on the logit), and {hits} of the "
+            f"{plural(len(strongest), 'word')} with the largest effect: {', '.join(strongest)}."
         )
     return lines
 

@@ -1,9 +1,12 @@
 """How far attention weights may be trusted: do the words with large weights change the answer?
 
-Two independent measures of a word's effect stand beside its weight: what the probability loses when
-the word is left out, and the gradient at its embedding. Kendall's tau compares the three orders.
-After Jain & Wallace 2019, "Attention is not Explanation"; see also Wiegreffe & Pinter 2019,
-"Attention is not not Explanation".
+Two independent measures of a word's effect stand beside its weight: what the logit loses when the
+word is left out, and the gradient at its embedding. Kendall's tau compares the three orders.
+After Jain & Wallace 2019, "Attention is not Explanation", who measured the probability; see also
+Wiegreffe & Pinter 2019, "Attention is not not Explanation".
+
+The logit and not the probability, because where a model is sure the sigmoid is flat: every word
+then moves the probability by next to nothing, however far it moves the logit.
 """
 
 import inspect
@@ -21,26 +24,33 @@ from practicum_utils.support.environment import evaluating
 from practicum_utils.support.progress import Progress
 
 # Jain & Wallace 2019, IMDB, bidirectional LSTM with additive attention: mean over test reviews.
+# Their effects are changes of the probability. For gradients this is the same order of the words
+# as for the logit, for leave-one-out it is the same among words that pull to the same side.
 PUBLISHED = {"leave-one-out": 0.34, "gradients": 0.44, "gradients with leave-one-out": 0.52}
 ROWS_AT_ONCE = 64  # shortened copies of a review in one batch
 
 
 class Reading(NamedTuple):
-    """What a model made of one review: the probability of "positive", and weights (T,).
+    """What a model made of one review: its logit (above 0: "positive"), and weights (T,).
 
     pooled: whether the model pools by these weights; if not, they are the attention received.
     """
 
-    probability: float
+    logit: float
     weights: torch.Tensor
     pooled: bool = True
+
+    @property
+    def probability(self) -> float:
+        """The probability of "positive", 0 to 1."""
+        return torch.tensor(self.logit, dtype=torch.float64).sigmoid().item()
 
 
 class Faithfulness(NamedTuple):
     """One review's weights beside the words' effects.
 
-    leave_one_out: (T,) probability of "positive" minus the same without the word.
-    gradients: (T,) size of gradient times embedding.
+    leave_one_out: (T,) the logit minus the logit without the word.
+    gradients: (T,) size of the logit's gradient times embedding.
     The three others are Kendall's tau, -1 to 1: weights with the size of leave_one_out, weights
     with gradients, gradients with the size of leave_one_out.
     """
@@ -53,7 +63,7 @@ class Faithfulness(NamedTuple):
 
 
 def read_review(model: nn.Module, token_ids: torch.Tensor) -> Reading:
-    """Let ``model`` read one review (T,) and return its probability and its weights (T,).
+    """Let ``model`` read one review (T,) and return its logit and its weights (T,).
 
     A model with several heads returns (layers, heads, T, T); its weights here are the attention
     that each word receives, averaged over layers, heads and the positions that look.
@@ -67,16 +77,17 @@ def read_review(model: nn.Module, token_ids: torch.Tensor) -> Reading:
     pooled = weights.dim() == 1
     if not pooled:
         weights = weights.flatten(0, -2).mean(dim=0)
-    return Reading(torch.sigmoid(logits[0]).item(), weights, pooled)
+    return Reading(logits[0].item(), weights, pooled)
 
 
 def leave_one_out(
     model: nn.Module, token_ids: torch.Tensor, replacement: int | None = None
 ) -> torch.Tensor:
-    """Return (T,): the probability of "positive" minus the same with one token left out.
+    """Return (T,): the model's logit minus its logit for the review with one token left out.
 
-    Above 0, the word speaks for positive. With ``replacement`` (such as the id of ``<unk>``) the
-    token is replaced instead of deleted, which keeps the others in their places.
+    Above 0, the word speaks for positive: without it the logit is lower. With ``replacement``
+    (such as the id of ``<unk>``) the token is replaced instead of deleted, which keeps the others
+    in their places.
     Raises ValueError for a review of one word, of which nothing would be left.
     """
     rows, lengths = _one_row(model, token_ids)
@@ -87,9 +98,9 @@ def leave_one_out(
             "longer review, or give a replacement for the word."
         )
     with evaluating(model), torch.no_grad():
-        whole = torch.sigmoid(model(rows, lengths))
+        whole = model(rows, lengths)
         parts = [
-            torch.sigmoid(model(copies, lengths.new_full((len(copies),), copies.shape[1])))
+            model(copies, lengths.new_full((len(copies),), copies.shape[1]))
             for copies in _shortened(rows[0], replacement)
         ]
     return (whole - torch.cat(parts)).cpu()
@@ -109,11 +120,12 @@ def _shortened(row: torch.Tensor, replacement: int | None) -> Iterator[torch.Ten
 
 
 def input_gradients(model: nn.Module, token_ids: torch.Tensor) -> torch.Tensor:
-    """Return (T,): the size of (gradient of the probability at the embedding) . embedding.
+    """Return (T,): the size of (gradient of the logit at the embedding) . embedding.
 
-    A first guess of how much the answer would change if the word grew fainter; Jain & Wallace 2019
-    use the same. The embedding is the model's first; where it has more, such as one of pairs of
-    words, these keep what they say. Needs a model with an ``nn.Embedding``; TypeError without one.
+    A first guess of how much the logit would change if the word grew fainter; Jain & Wallace 2019
+    use the same of the probability, which puts the words of a review in the same order. The
+    embedding is the model's first; where it has more, such as one of pairs of words, these keep
+    what they say. Needs a model with an ``nn.Embedding``; TypeError without one.
     """
     names = [name for name, layer in model.named_modules() if isinstance(layer, nn.Embedding)]
     if not names:
@@ -129,7 +141,7 @@ def input_gradients(model: nn.Module, token_ids: torch.Tensor) -> torch.Tensor:
     with evaluating(model), torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         with _saying_the_same(others, lambda: model(row, lengths)):
             logits = functional_call(model, {f"{names[0]}.weight": table}, (places, lengths))
-        gradient = torch.autograd.grad(torch.sigmoid(logits[0]), table)[0]
+        gradient = torch.autograd.grad(logits[0], table)[0]
     return (gradient * table)[1:].sum(dim=1).abs().detach().cpu()
 
 
@@ -219,6 +231,7 @@ class Agreement(NamedTuple):
             _row("gradients", _spread(middle[2], half[:, 2]), ""),
             _row("published: attention", *published[:2]),
             _row("published: gradients", published[2], ""),
+            "Effects are changes of the logit; the published ones are of the probability.",
         ]
         return "\n".join(line.rstrip() for line in lines)
 

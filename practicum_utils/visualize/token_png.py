@@ -1,27 +1,28 @@
 """Draw rows of coloured words as a PNG picture, on white, with matplotlib."""
 
 import io
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
 
-LINE = 96  # characters of a line; the font is monospaced, so widths need no measuring
+from practicum_utils.support.html import LINE, wrap
+
 POINTS = 9
 DOTS = 90  # per inch
-GROUND, EDGE = "white", "#08306b"  # of the picture; of a word's box
-FONT = "DejaVu Sans Mono"  # comes with matplotlib
+PIXEL = 0.75 / 72  # inches of a bar's pixel
+GROUND = "white"
+FONT = "DejaVu Sans Mono"  # comes with matplotlib; it is monospaced, so widths need no measuring
 LETTERS = {"fontsize": POINTS, "family": FONT, "parse_math": False, "va": "baseline"}
-BOX = {"edgecolor": EDGE, "pad": 1.5}
-WIDTH, HEIGHT = 0.645 * POINTS / 72, 1.9 * POINTS / 72  # of a character and a line, in inches
+WIDTH, HEIGHT = 0.645 * POINTS / 72, 2.2 * POINTS / 72  # of a character and a line, in inches
+LOW, TALL = 0.28 * POINTS / 72, 0.95 * POINTS / 72  # of a fill, below and above the letters' base
 
 
 def draw(sentences: Sequence[str], rows: Sequence[Sequence]) -> bytes:
     """Return a PNG: the sentences, then each row of ``Chip`` wrapped into lines of words."""
     from matplotlib.figure import Figure
 
-    heads = [line for sentence in sentences for line in textwrap.wrap(sentence, LINE)]
+    heads = [line for sentence in sentences for line in wrap(sentence)]
     placed, line = [], len(heads) + 0.5
     for row in rows:
         line = _place(row, line, placed) + 1.5
@@ -29,14 +30,20 @@ def draw(sentences: Sequence[str], rows: Sequence[Sequence]) -> bytes:
     for number, text in enumerate(heads):
         _write(figure, text, 1, number, line)
     for chip, column, place in placed:
-        _write(figure, _text(chip), column, place, line, chip)
-    return _compact(figure, {(chip.ground, chip.ink) for chip, *_ in placed if chip.level})
+        _mark(figure, chip, column, place, line)
+        _write(figure, chip.text, column, place, line, bold=bool(chip.note))
+    return _compact(figure, _colours(chip.step for chip, *_ in placed if chip.step))
 
 
-def _compact(figure, used: set[tuple[str, str]]) -> bytes:
+def _colours(steps: Iterable) -> set[str]:
+    """All colours of bars and fills."""
+    return {colour for step in steps for colour in (step.colour, step.ground) if colour}
+
+
+def _compact(figure, used: set[str]) -> bytes:
     """The figure as a PNG with a palette, a tenth of the size of one in full colour.
 
-    used: (ground, ink) of the words' boxes; no such colour is lost, edges of letters may be.
+    used: the colours of bars and fills; none of them is lost, edges of letters may be.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
@@ -52,15 +59,14 @@ def _compact(figure, used: set[tuple[str, str]]) -> bytes:
     return buffer.getvalue()
 
 
-def _palette(used: set[tuple[str, str]]) -> list[int]:
-    """Red, green, blue of each colour: every ground, its ink and a step between, and greys."""
+def _palette(used: set[str]) -> list[int]:
+    """Red, green, blue of each colour: those used, a step between each and black, and greys."""
     from matplotlib.colors import to_rgb
 
-    pairs = sorted({(GROUND, "black"), *used})
-    colours = {to_rgb(EDGE), *((grey,) * 3 for grey in (0.25, 0.5, 0.75))}
-    for ground, ink in pairs:
-        whole = np.array([to_rgb(ground), to_rgb(ink)])
-        colours |= {tuple(map(float, colour)) for colour in (*whole, whole.mean(axis=0))}
+    colours = {(grey,) * 3 for grey in (0.0, 0.25, 0.5, 0.75, 1.0)}
+    for colour in used:
+        whole = np.array(to_rgb(colour))
+        colours |= {tuple(map(float, part)) for part in (whole, whole / 2)}
     return [round(255 * part) for colour in sorted(colours) for part in colour]
 
 
@@ -68,7 +74,7 @@ def _place(row: Sequence, line: float, placed: list) -> float:
     """Append (chip, column, line) for each chip; return the last line used."""
     column = 1
     for chip in row:
-        width = len(_text(chip)) + 1
+        width = len(chip.text) + 1
         if column > 1 and column + width > LINE:
             column, line = 1, line + 1
         placed.append((chip, column, line))
@@ -76,18 +82,34 @@ def _place(row: Sequence, line: float, placed: list) -> float:
     return line
 
 
-def _write(figure, text: str, column: float, line: float, lines: float, chip=None) -> None:
-    x, y = column / (LINE + 2), 1 - (line + 1) / (lines + 0.5)
-    weight = "bold" if chip is not None and chip.note else "normal"
-    box, ink = None, "black"
-    if chip is not None and chip.level:
-        box = BOX | {"facecolor": chip.ground, "linewidth": 0.25 * chip.level}
-        ink = chip.ink
-    figure.text(x, y, drawable(text), color=ink, bbox=box, weight=weight, **LETTERS)
+def _mark(figure, chip, column: float, line: float, lines: float) -> None:
+    """A chip's fill and bar, behind its letters."""
+    if chip.step is None:
+        return
+    wide, high = figure.get_size_inches()
+    left, base = _corner(column, line, lines)
+    bottom, top = base - LOW / high, base + TALL / high
+    width, bar = len(chip.text) * WIDTH / wide, chip.step.bar * PIXEL / high
+    if chip.step.ground:
+        _fill(figure, left, bottom, width, top - bottom, chip.step.ground)
+    _fill(figure, left, top if chip.step.above else bottom - bar, width, bar, chip.step.colour)
 
 
-def _text(chip) -> str:
-    return f"{chip.word} {chip.note}" if chip.note else chip.word
+def _fill(figure, left: float, bottom: float, width: float, height: float, colour: str) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner, look = (left, bottom), {"facecolor": colour, "linewidth": 0}
+    figure.add_artist(Rectangle(corner, width, height, transform=figure.transFigure, **look))
+
+
+def _corner(column: float, line: float, lines: float) -> tuple[float, float]:
+    """Where the letters of this column and line begin, as shares of the picture."""
+    return column / (LINE + 2), 1 - (line + 1) / (lines + 0.5)
+
+
+def _write(figure, text: str, column: float, line: float, lines: float, bold=False) -> None:
+    weight = "bold" if bold else "normal"
+    figure.text(*_corner(column, line, lines), drawable(text), weight=weight, **LETTERS)
 
 
 def drawable(text: str) -> str:

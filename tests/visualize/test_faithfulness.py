@@ -60,11 +60,10 @@ def make_review(length, seed=0):
     return words
 
 
-def probability(model, token_ids):
+def logit(model, token_ids):
     """Of one review alone, by the model as it stands."""
     with torch.no_grad():
-        logits = model(token_ids.unsqueeze(0), torch.tensor([len(token_ids)]))
-    return 1 / (1 + math.exp(-logits.item()))
+        return model(token_ids.unsqueeze(0), torch.tensor([len(token_ids)])).item()
 
 
 def assert_close(actual, expected, atol=2e-6):
@@ -94,8 +93,8 @@ def replaced(token_ids, place, replacement):
 @SIZES
 def test_leave_one_out_equals_a_loop_of_deletions(kind, seed, length):
     model, review = make_model(kind, seed), make_review(length, seed)
-    whole = probability(model, review)
-    expected = [whole - probability(model, deleted(review, place)) for place in range(length)]
+    whole = logit(model, review)
+    expected = [whole - logit(model, deleted(review, place)) for place in range(length)]
     assert_close(leave_one_out(model, review), expected)
     assert np.ptp(expected) > 1e-4  # else a wrong order of the words would not be seen
 
@@ -104,8 +103,8 @@ def test_leave_one_out_equals_a_loop_of_deletions(kind, seed, length):
 @SIZES
 def test_leave_one_out_equals_a_loop_of_replacements(kind, seed, length):
     model, review = make_model(kind, seed), make_review(length, seed)
-    whole = probability(model, review)
-    expected = [whole - probability(model, replaced(review, i, UNK)) for i in range(length)]
+    whole = logit(model, review)
+    expected = [whole - logit(model, replaced(review, i, UNK)) for i in range(length)]
     assert_close(leave_one_out(model, review, replacement=UNK), expected)
     assert np.ptp(expected) > 1e-4
 
@@ -114,11 +113,11 @@ def test_leave_one_out_equals_a_loop_of_replacements(kind, seed, length):
 @pytest.mark.parametrize("length", [ROWS_AT_ONCE - 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 1])
 def test_no_word_is_lost_where_a_batch_is_full(length, replacement):
     model, review = make_model(AttentionRNN), make_review(length)
-    effects, whole = leave_one_out(model, review, replacement), probability(model, review)
+    effects, whole = leave_one_out(model, review, replacement), logit(model, review)
     assert effects.shape == (length,)
     for place in {0, length // 2, length - 2, length - 1}:
         part = deleted(review, place) if replacement is None else replaced(review, place, UNK)
-        assert effects[place].item() == pytest.approx(whole - probability(model, part), abs=2e-6)
+        assert effects[place].item() == pytest.approx(whole - logit(model, part), abs=2e-6)
 
 
 def test_the_shortened_copies_come_in_batches_of_limited_size():
@@ -143,8 +142,42 @@ def opinionated():
 def test_a_positive_word_has_a_positive_effect(replacement, rest):
     """The whole review has mean 0; without a word the other one is divided by ``rest``."""
     effects = leave_one_out(opinionated(), torch.tensor([6, 7, 5]), replacement)
-    lost = 1 / (1 + math.exp(-1 / rest)) - 0.5
-    assert effects.tolist() == pytest.approx([-lost, 0, lost], abs=1e-6)
+    assert effects.tolist() == pytest.approx([-1 / rest, 0, 1 / rest], abs=1e-6)
+
+
+def sure(kind, seed=0, by=60.0):
+    """A model so sure of itself that no word moves its probability, which is 1."""
+    model = make_model(kind, seed)
+    with torch.no_grad():
+        model.output.bias += by
+    return model
+
+
+@ALL_MODELS
+@SEEDS
+def test_a_model_that_is_sure_shows_the_effects_that_it_would_show_unsure(kind, seed):
+    """The sigmoid of its logits is 1.0 with and without each word; the logit moves all the same."""
+    model, review = make_model(kind, seed), make_review(9, seed)
+    certain = sure(kind, seed)
+    parts = [logit(certain, deleted(review, place)) for place in range(9)]
+    assert torch.tensor([logit(certain, review), *parts]).sigmoid().eq(1).all()
+    found = leave_one_out(certain, review)
+    assert_close(found, leave_one_out(model, review), atol=5e-5)
+    assert found.abs().max() > 1e-2 and len(set(found.tolist())) > 4
+    assert_close(input_gradients(certain, review), input_gradients(model, review))
+
+
+@WITH_WEIGHTS
+def test_the_trust_in_a_model_does_not_depend_on_how_sure_it_is(kind):
+    found, expected = (measure(make(kind), make_review(9)) for make in (sure, make_model))
+    assert found[2:] == pytest.approx(expected[2:], abs=0.06)  # one pair of 36 may be a near tie
+
+
+@pytest.mark.parametrize("by", [60.0, -60.0])
+def test_a_sure_model_s_reading_has_a_logit_beside_its_probability(by):
+    reading = read_review(sure(AttentionRNN, by=by), make_review(9))
+    assert reading.probability == pytest.approx(float(by > 0), abs=1e-12)
+    assert reading.logit == pytest.approx(logit(make_model(AttentionRNN), make_review(9)) + by)
 
 
 @ALL_MODELS
@@ -157,7 +190,7 @@ def test_the_only_word_cannot_be_left_out(kind):
 @pytest.mark.parametrize("replacement", [PAD, UNK])  # the id 0 is a replacement as well
 def test_the_only_word_can_be_replaced(kind, replacement):
     model = make_model(kind)
-    expected = [probability(model, torch.tensor([word])) for word in (5, replacement)]
+    expected = [logit(model, torch.tensor([word])) for word in (5, replacement)]
     effects = leave_one_out(model, torch.tensor([5]), replacement)
     assert_close(effects, [expected[0] - expected[1]])
 
@@ -191,7 +224,7 @@ def by_differences(model, token_ids, step=1e-4):
             changed = own.clone()
             changed[place] *= factor
             twin.embedding = nn.Embedding.from_pretrained(changed, padding_idx=PAD)
-            sides.append(probability(twin, places))
+            sides.append(logit(twin, places))
         sizes.append(abs(sides[0] - sides[1]) / (2 * step))
     return sizes
 
@@ -218,9 +251,8 @@ def test_repeated_words_have_their_own_gradients(kind):
 @SEEDS
 def test_the_gradients_of_the_mean_equal_the_formula(seed):
     model, review = make_model(MeanEmbedding, seed), make_review(11, seed)
-    p = probability(model, review)
     products = model.embedding.weight[review] @ model.output.weight[0]
-    assert_close(input_gradients(model, review), p * (1 - p) * products.detach().abs() / 11)
+    assert_close(input_gradients(model, review), products.detach().abs() / 11)
 
 
 @ALL_MODELS
@@ -357,7 +389,8 @@ def test_a_reading_is_what_the_model_returns_for_the_review_alone(kind, seed, le
     reading = read_review(model, review)
     with torch.no_grad():
         _, (weights,) = model(review[None], torch.tensor([length]), return_weights=True)
-    assert reading.probability == pytest.approx(probability(model, review), abs=1e-6)
+    assert reading.logit == pytest.approx(logit(model, review), abs=1e-5)
+    assert reading.probability == pytest.approx(1 / (1 + math.exp(-reading.logit)), abs=1e-9)
     assert_close(reading.weights, looked_at(weights) if weights.dim() > 1 else weights)
     assert reading.weights.shape == (length,)
     assert reading.weights.sum().item() == pytest.approx(1, abs=1e-5)
@@ -478,7 +511,7 @@ def test_dropout_is_off_in_a_reading(kind, training):
     expected = read_review(model, review)
     set_modes(model, training)
     found = read_review(model, review)
-    assert found.probability == expected.probability
+    assert found.logit == expected.logit
     assert torch.equal(found.weights, expected.weights)
 
 
@@ -722,7 +755,9 @@ def test_another_error_is_not_swallowed():
 
 def numbers_by_line(text):
     """{name: numbers with two decimals} for each line below the heading."""
-    lines = [re.split(r"\s{2,}", line, maxsplit=1) for line in text.splitlines()[2:]]
+    *rows, last = text.splitlines()[2:]
+    assert last == "Effects are changes of the logit; the published ones are of the probability."
+    lines = [re.split(r"\s{2,}", line, maxsplit=1) for line in rows]
     return {name: re.findall(r"-?\d+\.\d\d\b", rest) for name, rest in lines}
 
 
@@ -755,13 +790,13 @@ def test_the_text_shows_medians_quartiles_and_published_values(five_reviews):
 
 
 def test_the_numbers_of_the_text_stand_below_their_headings(five_reviews):
-    _, heading, *lines = str(five_reviews).splitlines()
+    _, heading, *lines, said = str(five_reviews).splitlines()
     for title in ("leave-one-out", "gradients"):
         start = heading.index(title)
         for line in lines:
             assert line[start - 1 : start] in ("", " ")  # no number runs into this column
             assert re.match(r"(-|\s)\d\.\d\d|\s*$", line[start : start + 5])
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, [*lines, said])) <= 80
 
 
 def test_the_published_values_are_those_of_the_paper():
