@@ -59,5 +59,14 @@ def _is_widget(output: NotebookNode) -> bool:
 
 def _stored(output: NotebookNode) -> NotebookNode:
     if output.output_type == "error":
-        output.traceback = [MACHINE.sub("", part) for part in output.traceback]
+        output.traceback = [_shorter(MACHINE.sub("", part)) for part in output.traceback]
     return output
+
+
+def _shorter(frame: str) -> str:
+    """A frame of a traceback; of a library's, only the place and the line that was reached."""
+    if not re.match(r"(\x1b\[[\d;]*m)*File", frame):
+        return frame
+    place, *lines = frame.splitlines()
+    reached = [line for line in lines if re.match(r"(\x1b\[[\d;]*m)*-+>", line)]
+    return "\n".join([place, *(reached or lines)])

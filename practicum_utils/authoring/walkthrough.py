@@ -1,12 +1,21 @@
 """Turn a lesson into a story: meet a symptom, read the rule, mend one line, run again."""
 
+from dataclasses import replace
+
 from practicum_utils.authoring.source import Cell, listed
 from practicum_utils.bugs import CATALOGUE
 from practicum_utils.bugs.planting import LessonError, changed_lines
 
+# The code of such a cell is folded in JupyterLab and in Colab; what it prints is not.
+CODE_FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+
 
 def tell_the_story(cells: list[Cell], planted: set[str]) -> list[Cell]:
-    """The walkthrough: a bug stays planted until its ``fix`` cell, whose cells run again."""
+    """The walkthrough: a bug stays planted until its ``fix`` cell, whose cells run again.
+
+    Code that has been shown before is folded: that of earlier lessons, and that of a mended cell,
+    whose changed lines stand above it.
+    """
     story, before = [], []  # before: the code cells so far, as they stand in the source
     for cell in cells:
         if "fix" in cell.marks:
@@ -14,7 +23,8 @@ def tell_the_story(cells: list[Cell], planted: set[str]) -> list[Cell]:
             planted = planted - {cell.marks["fix"]}
         elif cell.kind == "code":
             before.append(cell)
-            story.append(_shown(cell, planted))
+            shown = _shown(cell, planted)
+            story.append(_code_folded(shown) if "of_class" in cell.marks else shown)
         else:
             story.append(cell)
     return story
@@ -40,7 +50,11 @@ def _mended(fix: Cell, before: list[Cell], planted: set[str]) -> list[Cell]:
     summary = f"- **This time:** {bug.this_time}\n- **In general:** {bug.in_general}"
     text = f"{fix.text}\n\n{summary}\n\n```diff\n{diff}\n```"
     again = [_shown(cell, left) for cell in _to_run_again(fix, before)]
-    return [Cell("markdown", text, {}, fix.place), *mended, *again]
+    return [Cell("markdown", text, {}, fix.place), *map(_code_folded, mended), *again]
+
+
+def _code_folded(cell: Cell) -> Cell:
+    return replace(cell, metadata={**cell.metadata, **CODE_FOLDED})
 
 
 def _to_run_again(fix: Cell, before: list[Cell]) -> list[Cell]:
