@@ -18,7 +18,7 @@ from practicum_utils.authoring.recap import repeat_earlier_cells
 from practicum_utils.authoring.slideshow import cut_into_slides
 from practicum_utils.authoring.source import Cell, Lesson, listed
 from practicum_utils.authoring.student import BANNER, CATCH_UP, folded, meet_the_bugs
-from practicum_utils.authoring.walkthrough import tell_the_story
+from practicum_utils.authoring.walkthrough import ADVICE, tell_the_story
 from practicum_utils.bugs import CATALOGUE
 
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
@@ -102,6 +102,7 @@ def walkthrough_copy(lesson: Lesson, lessons: dict[str, Lesson], address: str) -
     cells = for_audience(lesson.cells, "walkthrough")
     cells = repeat_earlier_cells(cells, lessons)
     cells = tell_the_story([closed(cell) for cell in cells], bugs_of(lesson, lessons))
+    cells = with_banner(cells, ADVICE)
     cells = with_doors(cells, address, path_of("walkthrough", lesson))
     return to_notebook(cells, lesson)
 

@@ -708,10 +708,9 @@ report.folded()
 # Colab, *Runtime > Change runtime type > T4 GPU* makes it a few seconds.) The 2,000 validation reviews tell us on the
 # way how it is going.
 
-# %% [markdown] only="presenter" minutes=4
+# %% [markdown] only="presenter" minutes=2
 # - **Start it, then talk:** 18,000 reviews, three epochs, one to two minutes.
 # - **Meanwhile ask:** will it beat the average of the words? Take votes. *Hardly: about the same.*
-# - **Say:** much slower and hardly better. An honest result; lesson 04 starts from it.
 
 # %%
 train_set = ReviewDataset(reviews["train"], vocab, max_length)
@@ -735,7 +734,12 @@ history = fit(model, train_loader, validation_loader, RECIPE.epochs, RECIPE.lear
 history.plot("Simple RNN")
 
 # %% [markdown]
+# ## The test
+#
 # Nothing is left to choose now, so we look at the test reviews, for the first time and the only time:
+
+# %% [markdown] only="presenter" minutes=1
+# - **Say** why only now: whoever looks at the test reviews while still choosing has none left to test on.
 
 # %%
 test_set = ReviewDataset(reviews["test"], vocab, max_length)
@@ -759,8 +763,13 @@ if good:
 # one has to measure it.
 
 # %% [markdown]
-# How does it compare with the baseline? First how the two learned. The lines are the means of three runs with other
+# ## Was it worth it?
+#
+# How does the network compare with the baseline? First we look at how the two learned. The lines are the means of three runs with other
 # seeds, the bands reach from the lowest to the highest of the three, and the squares are your run:
+
+# %% [markdown] only="presenter" minutes=1
+# - **Say:** much slower and hardly better. An honest result; lesson 04 starts from it.
 
 # %%
 compare_curves("mean_embedding", "simple_rnn", yours={"simple_rnn": history})
@@ -819,13 +828,14 @@ wrong.sort(key=lambda pair: -abs(pair[0] - 0.5))
 print(f"{len(wrong)} of {len(scored)} are wrong; the three it was surest of:\n")
 for p, row in wrong[:3]:
     truth = "positive" if row["label"] == 2 else "negative"
-    ending = " ".join(row["text"].split()[-60:])
+    ending = " ".join(row["text"].replace("<br />", " ").split()[-60:])
     print(textwrap.fill(f"probability {p:.2f}, but {truth}: ... {ending}", 96), end="\n\n")
 
 # %% [markdown]
 # Look for irony, for a plot that is retold in sad or happy words, and for a mixed verdict. Some of these reviews are
 # hard for people too, and a few have a label that one can argue with.
-#
+
+# %% [markdown]
 # ## Sentences of our own
 #
 # Here are three pairs of sentences. The two sentences of a pair are made of nearly the same words, and mean the
