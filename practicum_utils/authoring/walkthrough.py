@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 from practicum_utils.authoring.source import Cell, listed
 from practicum_utils.bugs import CATALOGUE
@@ -44,7 +45,7 @@ def _quiet_sections_closed(story: list[Cell]) -> list[Cell]:
     pieces = [piece for cell in story for piece in _split_at_headings(cell)]
     starts = [place for place, cell in enumerate(pieces) if _is_heading(cell)]
     quiet = set()
-    for start, end in zip(starts, [*starts[1:], len(pieces)], strict=True):
+    for start, end in pairwise([*starts, len(pieces)]):
         section = pieces[start:end]
         if any(cell.kind == "code" for cell in section) and not any(map(_is_loud, section)):
             quiet.add(start)
