@@ -303,8 +303,8 @@ backward_states = with_padding[0, :, 2:].flip(0)  # (T, H) = (8, 2), from the ri
 draw_rnn(["<pad>"] * 3 + words[::-1], backward_states)
 
 # %% [markdown]
-# It starts at the far right, in the padding, and arrives at the text with a state that is already full of nothing.
-# (PyTorch's [`pack_padded_sequence`](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html)
+# It starts at the far right, in the padding, and when it reaches the text its state has already been through three
+# steps of padding. (PyTorch's [`pack_padded_sequence`](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html)
 # repairs this, but is several times slower on a CPU.) So we reverse the words ourselves, and leave the padding where
 # it is.
 

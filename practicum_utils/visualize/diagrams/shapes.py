@@ -133,7 +133,7 @@ class _Sizes:
             if not in_time:  # (B, T, E) or (T, B, E)
                 return cls()
         B, T = first.shape[0], first.shape[1] if in_time else None
-        of_layers = {size for part in model.parameters() for size in _widths(part)}
+        of_layers = {size for module in model.modules() for size in _widths(module)}
         return cls(B, None if T in of_layers or T == B else T)
 
     def of(self, shape) -> str:
@@ -181,11 +181,13 @@ def _is_dense(value) -> bool:
     return isinstance(value, torch.Tensor) and not value.is_nested
 
 
-def _widths(parameter: nn.Parameter) -> tuple[int, ...]:
-    """The sizes of a layer; how many rows an embedding has is none of them."""
-    if is_lazy(parameter):
-        return ()
-    return tuple(parameter.shape) if parameter.dim() == 1 else tuple(parameter.shape[1:])
+def _widths(module: nn.Module) -> set[int]:
+    """How many numbers a module may take or give at a place."""
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):  # whose gates, 4 * H, never come out
+        return {module.input_size, module.hidden_size, 2 * module.hidden_size}
+    parts = [tuple(one.shape) for one in module.parameters(recurse=False) if not is_lazy(one)]
+    # How many rows an embedding has is no size of what it gives.
+    return {size for shape in parts for size in (shape if len(shape) == 1 else shape[1:])}
 
 
 def _joined(parts: list[str]) -> str:

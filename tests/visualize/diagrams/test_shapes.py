@@ -167,6 +167,8 @@ def test_t_is_not_named_where_a_layer_has_the_same_size():
     ids = IDS.repeat(1, 3)[:, :64]
     flow = show_shapes(SimpleRNN(VOCAB), ids, LENGTHS)
     assert row(flow, "hidden")[4] == "(B=8, 64)" and "T=" not in str(flow)
+    four_gates = show_shapes(SimpleRNN(VOCAB), ids.repeat(1, 4), LENGTHS)  # 4 * H, inside an LSTM
+    assert row(four_gates, "embedding")[4] == "(B=8, T=256, 64)"
 
 
 @pytest.mark.parametrize("make", [WithDict, OwnFault])
