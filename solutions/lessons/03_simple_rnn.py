@@ -142,8 +142,8 @@ embedded = embedding(torch.tensor([vocab.encode(words)]))  # (1, 5, 3)
 #
 # The forget gate `f` says how much of the memory to keep (it was added by
 # [Gers, Schmidhuber and Cummins in 2000](https://doi.org/10.1162/089976600300015015)), `i` says how much of the new
-# thought to write into it, and `o` how much of it to show. In the code below, each line of the loop is one
-# line of this rule:
+# thought to write into it, and `o` how much of it to show. The lines with `c =` and `h =` in the code below are these two
+# formulas:
 
 # %%
 h, c = torch.zeros(2), torch.zeros(2)
@@ -269,7 +269,7 @@ draw_rnn(two, states, last_vectors(states, lengths))
 # we let a second LSTM read the same review backwards ([Schuster and Paliwal, 1997](https://doi.org/10.1109/78.650093)).
 # It ends at the first word, and the two together remember more.
 #
-# PyTorch offers `nn.LSTM(bidirectional=True)` for that. Let us try it on a review alone, and on the same review with
+# PyTorch offers `nn.LSTM(bidirectional=True)` for that. Let's try it on a review alone, and on the same review with
 # three tokens of padding. For each word it gives four numbers, two from the forward reader and two from the backward
 # reader, and we look at those of the first word.
 
