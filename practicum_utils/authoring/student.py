@@ -112,8 +112,8 @@ def _given(cell: Cell, planted: set[str]) -> Cell:
 def _class_code(cell: Cell, planted: set[str]) -> Cell:
     """The same code once more, folded, for whoever has changed it and wants it back."""
     text = (
-        f"```\n{cell.with_bugs(planted).text}\n```\n\nIf you have put other code in its cell and want "
-        "the class's back, copy this."
+        f"```\n{cell.with_bugs(planted).text}\n```\n\n"
+        "If you have put other code in its cell and want the class's back, copy this."
     )
     name = f"{cell.marks['name']}-as-typed"
     return _new("markdown", folded("The same code as typed in class", text), name, cell)
