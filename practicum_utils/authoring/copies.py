@@ -17,8 +17,8 @@ from practicum_utils.authoring.grading import with_points
 from practicum_utils.authoring.recap import repeat_earlier_cells
 from practicum_utils.authoring.slideshow import cut_into_slides
 from practicum_utils.authoring.source import Cell, Lesson, listed
-from practicum_utils.authoring.student import BANNER, CATCH_UP, meet_the_bugs
-from practicum_utils.authoring.walkthrough import tell_the_story
+from practicum_utils.authoring.student import BANNER, CATCH_UP, folded, meet_the_bugs
+from practicum_utils.authoring.walkthrough import ADVICE, tell_the_story
 from practicum_utils.bugs import CATALOGUE
 
 CHECKED, RAISES, SKIP = "nbval-check-output", "raises-exception", "nbval-skip"
@@ -101,7 +101,8 @@ def walkthrough_copy(lesson: Lesson, lessons: dict[str, Lesson], address: str) -
     """Return the notebook that mends the lesson's bugs one after the other."""
     cells = for_audience(lesson.cells, "walkthrough")
     cells = repeat_earlier_cells(cells, lessons)
-    cells = tell_the_story([titled(cell) for cell in cells], bugs_of(lesson, lessons))
+    cells = tell_the_story([closed(cell) for cell in cells], bugs_of(lesson, lessons))
+    cells = with_banner(cells, ADVICE)
     cells = with_doors(cells, address, path_of("walkthrough", lesson))
     return to_notebook(cells, lesson)
 
@@ -132,10 +133,17 @@ def for_audience(cells: Iterable[Cell], copy: str) -> list[Cell]:
 
 
 def titled(cell: Cell) -> Cell:
-    """What the student unfolds stands open in the other copies, under a heading."""
+    """What the student unfolds stands open in the solution, under a heading."""
     if "fold" not in cell.marks:
         return cell
     return replace(cell, text=f"## {cell.marks['fold']}\n\n{cell.text}").without("fold")
+
+
+def closed(cell: Cell) -> Cell:
+    """What the student unfolds is folded in the walkthrough as well."""
+    if "fold" not in cell.marks:
+        return cell
+    return replace(cell, text=folded(cell.marks["fold"], cell.text)).without("fold")
 
 
 def with_banner(cells: list[Cell], text: str) -> list[Cell]:

@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -16,6 +16,8 @@ from practicum_utils.authoring.copies import SKIP
 
 # The part of a path in a traceback that belongs to this computer.
 MACHINE = re.compile(r"[~/][^\s:\x1b]*/(?:(?:site-packages|python3\.\d+)/|(?=practicum_utils/))")
+# How a frame begins that is none of the notebook's, and in it the line that was reached.
+LIBRARY, REACHED = (re.compile(rf"(\x1b\[[\d;]*m)*{start}") for start in ("File ", "-+>"))
 CELL_SECONDS = 1200  # a cell, or a kernel's start, that takes longer than this is stopped
 
 
@@ -59,5 +61,18 @@ def _is_widget(output: NotebookNode) -> bool:
 
 def _stored(output: NotebookNode) -> NotebookNode:
     if output.output_type == "error":
-        output.traceback = [MACHINE.sub("", part) for part in output.traceback]
+        output.traceback = _shorter([MACHINE.sub("", part) for part in output.traceback])
     return output
+
+
+def _shorter(frames: list[str]) -> list[str]:
+    """A traceback in which a library's frames stand with one line, the last of several in a row."""
+    kept: list[str] = []
+    for frame, following in zip_longest(frames, frames[1:], fillvalue=""):
+        if not LIBRARY.match(frame):
+            kept.append(frame)
+        elif not LIBRARY.match(following):
+            place, *lines = frame.splitlines()
+            reached = [line for line in lines if REACHED.match(line)]
+            kept.append("\n".join([place, *(reached or lines), ""]))
+    return kept

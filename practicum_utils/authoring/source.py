@@ -20,7 +20,7 @@ diagnose   a number such as "3.D1", on a markdown cell: the student stops and di
            cell has a text, then three hints as a list: ``- **What to look at:** ...``
 evidence   arguments for the diagnosis's check, as "losses=losses" (with ``diagnose``)
 guess      a name; on a markdown cell that asks for a prediction: the student gets a cell for it
-fold       a title; the student unfolds this text, and the other copies have it under a heading
+fold       a title; the student and the walkthrough unfold this text; the solution has it open
 tell       true: ``practicum run`` prints what the cell prints
 setup      true: the builder puts the installation lines in front of this cell
 check      an exercise's id: the cell checks it (student copy and walkthrough)

@@ -28,8 +28,8 @@ MEND = """\
 **Then mend it.** Change the line that is to blame, run its cell again, and then the cell with the
 symptom, until it says `ok: ...`.
 
-*Yours said `ok` at once? Well done. To meet the symptom all the same, copy the solutions as typed
-in class into their cells, and run everything from there again.*"""
+*Yours said `ok` at once? Well done. To meet the symptom all the same, copy the code as typed in
+class, which is folded below its cell, into that cell, and run everything from there again.*"""
 
 
 def folded(title: str, text: str) -> str:
@@ -57,8 +57,10 @@ def _made(cell: Cell, planted: set[str]) -> list[Cell]:
     marks, bare = cell.marks, cell.without("raises")  # mended code raises nothing
     if "exercise" in marks:
         return [_stub(bare, planted), _class_solution(cell, planted)]
+    if "of_class" in marks:
+        return [_given(bare, planted), _class_code(cell, planted)]
     if cell.kind == "code":
-        return [_given(bare, planted)]
+        return [bare.with_bugs(planted)]
     if "diagnose" in marks:
         return _diagnosis(cell)
     if "fold" in marks:
@@ -102,11 +104,19 @@ def _class_solution(cell: Cell, planted: set[str]) -> Cell:
 
 
 def _given(cell: Cell, planted: set[str]) -> Cell:
-    """Code that the student is given; the class's own of earlier lessons, with its bugs."""
+    """The class's own code of an earlier lesson, with its bugs, which the student is given."""
     cell = cell.with_bugs(planted)
-    if "of_class" not in cell.marks:
-        return cell
     return replace(cell, text=_with_catch_up(cell.text, cell.marks["of_class"]))
+
+
+def _class_code(cell: Cell, planted: set[str]) -> Cell:
+    """The same code once more, folded, for whoever has changed it and wants it back."""
+    text = (
+        f"```\n{cell.with_bugs(planted).text}\n```\n\n"
+        "If you have put other code in its cell and want the class's back, copy this."
+    )
+    name = f"{cell.marks['name']}-as-typed"
+    return _new("markdown", folded("The same code as typed in class", text), name, cell)
 
 
 def _diagnosis(cell: Cell) -> list[Cell]:

@@ -5,7 +5,7 @@ escaped, readable with all styles removed. The level stands in words beside its 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from practicum_utils.bugs import CATALOGUE, FAMILIES, Bug, Family
 from practicum_utils.support.html import clean_word, escape
@@ -76,12 +76,14 @@ class Finding:
 class Report:
     """The findings of one examination, the first one first; displays itself in a notebook.
 
-    checked: what was examined.  skipped: what was not, each with its reason.
+    checked: what was examined.  skipped: what was not, each with its reason.  is_folded: in a
+    notebook, all but the headline opens with a click.
     """
 
     findings: list[Finding]
     checked: Sequence[str] = field(default=())
     skipped: Sequence[str] = field(default=())
+    is_folded: bool = False
 
     @property
     def ok(self) -> bool:
@@ -107,6 +109,10 @@ class Report:
         kind = "something to look at" if first.level == "warning" else "something worth knowing"
         return f"The doctor found no error, and {kind}: {first.title} [{first.bug_id}]."
 
+    def folded(self) -> "Report":
+        """The same report, of which a notebook shows the headline, and the rest at a click."""
+        return replace(self, is_folded=True)
+
     def __str__(self) -> str:
         return "\n".join([self.headline(), *map(str, self.findings), *self._scope()])
 
@@ -122,8 +128,13 @@ class Report:
 
     def html(self) -> str:
         """The report as HTML: the sentence, a box for each finding, and what was checked."""
-        parts = [f"<p><b>{escape(self.headline())}</b></p>"]
-        parts.extend(map(_card, self.findings))
+        headline = f"<b>{escape(self.headline())}</b>"
+        if self.is_folded:
+            return f"<details><summary>{headline}</summary>{self._body()}</details>"
+        return f"<p>{headline}</p>{self._body()}"
+
+    def _body(self) -> str:
+        parts = list(map(_card, self.findings))
         if not self.findings:
             parts.append(_box(HEALTHY, "<b>healthy</b>"))
         scope = "".join(f"<li>{escape(line)}</li>" for line in self._scope())

@@ -117,6 +117,18 @@ def test_a_stored_traceback_names_no_folder_of_this_computer(tmp_path):
         assert not re.search(rf"[~/]\S*{file}\.py", place)
 
 
+@pytest.mark.slow
+def test_a_stored_traceback_keeps_one_line_of_a_library(tmp_path):
+    cell = nbformat.v4.new_code_cell("import json\njson.loads('{')")
+    cell.metadata["tags"] = ["raises-exception"]
+    execute(nbformat.v4.new_notebook(cells=[cell]), tmp_path)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(cell.outputs[0].traceback)).splitlines()
+    assert "----> 2 json.loads('{')" in lines and lines[-1].startswith("JSONDecodeError")
+    (place,) = [line for line in lines if line.startswith("File json/decoder.py")]
+    assert lines[lines.index(place) + 1].startswith("--> ")  # the last of three frames
+    assert lines[lines.index(place) + 2 :] == ["", lines[-1]]
+
+
 def test_what_was_built_is_what_the_source_makes(built):
     assert build.differences(built[0], []) == []
 

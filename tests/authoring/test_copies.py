@@ -53,8 +53,7 @@ def test_every_copy_is_a_valid_notebook_without_a_trace_of_its_making(tiny, kind
     identifiers = [cell["id"] for cell in notebook.cells]
     assert len(set(identifiers)) == len(identifiers)
     assert all(name.startswith(f"lesson-{tiny_number}-") for name in identifiers)
-    kept = {"tags", "slideshow", "nbgrader", "practicum"} if kind == "student" else {"tags"}
-    assert all(set(cell.metadata) <= kept for cell in notebook.cells)
+    assert all(set(cell.metadata) <= KEPT[kind] for cell in notebook.cells)
     assert all(set(tags(cell)) <= {CHECKED, RAISES, SKIP} for cell in notebook.cells)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
     assert notebook.metadata.kernelspec.name == "python3"
@@ -62,6 +61,13 @@ def test_every_copy_is_a_valid_notebook_without_a_trace_of_its_making(tiny, kind
     text = everything(notebook)
     assert not re.search(r"# BUG|(BEGIN|END) SOLUTION", text)
     assert "Say it slowly." not in text  # the presenter's own
+
+
+KEPT = {  # in the metadata of a cell
+    "student": {"tags", "slideshow", "nbgrader", "practicum"},
+    "solution": {"tags"},
+    "walkthrough": {"tags", "jupyter", "cellView", "jp-MarkdownHeadingCollapsed"},
+}
 
 
 @pytest.mark.parametrize("kind", COPIES)
@@ -455,6 +461,57 @@ def test_a_fix_that_stands_twice_is_refused(tmp_path):
         make("walkthrough", lessons, "01")
 
 
+def first_lines(notebook, key):
+    """The first lines of the cells with this key in their metadata."""
+    return [cell.source.splitlines()[0] for cell in notebook.cells if key in cell.metadata]
+
+
+def test_what_was_shown_before_is_folded_in_the_walkthrough(tiny):
+    notebook = make("walkthrough", tiny, "03")
+    assert first_lines(notebook, "jupyter") == [
+        "try:",
+        "def to_label(raw):",
+        "def train(steps):",  # of earlier lessons
+        "def accuracy(batches):",
+        "class Reader:",  # mended, as its changed line stands above it
+        "reader = Reader(3)",
+        "reader.read([1] * 6)",
+        "def to_label(raw):",
+        "loss = 1 - to_label(2)",
+        'print("symptom: the loss went below zero" if loss < 0 else '
+        '"ok: the loss is not negative")',
+        "def train(steps):",
+        "loss = 1 - to_label(2)",
+        "losses = train(3)",
+        'print("ok: the loss goes down" if losses[-1] < losses[0] else '
+        '"symptom: the loss does not go down")',
+    ]
+
+
+def test_sections_in_which_nothing_goes_wrong_are_closed_in_the_walkthrough(tmp_path):
+    quiet = (
+        "# %% [markdown]\n# Before it.\n#\n# ## Quiet\n#\n# Its text.\n\n# %%\nx = 1\n\n"
+        "# %% [markdown]\n# ## Only text\n#\n# More.\n\n# %% [markdown]\n# ## Loud\n\n"
+    )
+    symptom = '# %% symptom="linear-input-size" raises=true'
+    assert symptom in LESSON_03
+    text = LESSON_03.replace(symptom, quiet + symptom)
+    lessons = {**read_tiny(tmp_path), "03": read_text(text, tmp_path, "03_tiny_reader")}
+    notebook = make("walkthrough", lessons, "03")
+    assert first_lines(notebook, "jp-MarkdownHeadingCollapsed") == ["## Quiet"]
+    texts = [cell.source for cell in notebook.cells]
+    place = texts.index("## Quiet")
+    assert texts[place - 1 : place + 3] == ["Before it.", "## Quiet", "Its text.", "x = 1"]
+    assert "## Only text\n\nMore." not in texts and "## Quiet" not in [
+        cell.source for cell in make("student", lessons, "03").cells
+    ]
+
+
+def test_the_walkthrough_says_what_it_folds(tiny):
+    texts = [cell.source for cell in make("walkthrough", tiny, "03").cells]
+    assert texts[1].startswith("> **This is the walkthrough:**")
+
+
 # They run
 
 
@@ -497,5 +554,5 @@ def test_the_tiny_walkthrough_runs_to_its_result(executed):
     cells = [cell for cell in executed["walkthrough"].cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert "widgets" not in executed["walkthrough"].metadata
-    assert all(set(cell.metadata) <= {"tags"} for cell in executed["walkthrough"].cells)
+    assert all(set(cell.metadata) <= KEPT["walkthrough"] for cell in executed["walkthrough"].cells)
     nbformat.validate(executed["walkthrough"])

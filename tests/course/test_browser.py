@@ -121,8 +121,9 @@ def demand_readable(notebook, name):
     expected = contents(notebook.read())
     for theme in lab.THEMES:
         notebook.use_theme(theme)
-        found = notebook.probe()
         notebook.picture(f"{name}_{theme}")
+        notebook.open_sections()
+        found = notebook.probe()
         counts, written = found.pop("counts"), found.pop("written")
         assert found == {kind: [] for kind in FAULTS}
         assert counts == expected

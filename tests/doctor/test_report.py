@@ -103,6 +103,14 @@ def test_the_html_is_right_untrusted_and_on_any_ground():
     assert len(html.encode()) < 100_000
 
 
+def test_a_folded_report_shows_its_headline_and_holds_the_same():
+    whole, folded = report(), report().folded()
+    html = folded.html()
+    assert html.startswith(f"<details><summary><b>{whole.headline()}</b></summary>")
+    assert html.endswith("</details></details>") and whole.html().partition("</p>")[2] in html
+    assert str(folded) == str(whole) and folded.verdict == whole.verdict
+
+
 def test_the_level_stands_in_words_and_the_text_says_the_same():
     parser = Tags()
     parser.feed(report().html())

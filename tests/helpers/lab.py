@@ -166,6 +166,11 @@ class Lab:
         )
         self.wait(f"document.body.dataset.jpThemeName == '{name}'")
 
+    def open_sections(self) -> None:
+        """What View > Expand All Headings does: show the cells of sections that stand closed."""
+        self.page.evaluate("() => jupyterapp.commands.execute('notebook:expand-all-headings')")
+        self.wait("!document.querySelector('.jp-Notebook .jp-Cell.jp-MarkdownHeadingCollapsed')")
+
     def probe(self) -> dict:
         """What is wrong with the page as it is drawn, kind by kind, and counts; see probe.js."""
         return self.page.evaluate(PROBE.read_text(encoding="utf-8"))
