@@ -1,5 +1,11 @@
 """Diagrams of models, drawn from their own tensors: a wrong model draws a wrong diagram."""
 
+from practicum_utils.visualize.diagrams.attention_product import draw_attention_product
 from practicum_utils.visualize.diagrams.canvas import Diagram
+from practicum_utils.visualize.diagrams.self_attention import draw_self_attention
 
-__all__ = ["Diagram"]
+__all__ = [
+    "Diagram",
+    "draw_attention_product",
+    "draw_self_attention",
+]

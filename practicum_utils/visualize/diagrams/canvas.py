@@ -27,6 +27,7 @@ COLOURS = 64  # of the palette of a picture; fewer make a smaller file
 BYTES = 60_000  # of a picture in a notebook, its base64 form
 FONT = {"family": "DejaVu Sans", "parse_math": False}
 MINUS_INFINITY = "\N{MINUS SIGN}\N{INFINITY}"
+CARD = 9.4  # inches of the widest card: 900 pixels of a notebook
 MOST_CELLS = 8  # numbers of a vector that are drawn, evenly chosen
 
 
@@ -67,15 +68,26 @@ def blank(width: float, height: float):
 
 
 def finish(figure, caption: str, alt: str) -> Diagram:
-    """The card as a Diagram; a figure that was drawn so is closed and not shown twice."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=PIXELS_PER_INCH, facecolor="white")
+    """The card as a Diagram; a figure that was drawn so is closed and not shown twice.
+
+    One full of numbers gets fewer pixels, as many as a notebook shows, so that it stays small.
+    """
+    png = b""
+    for pixels in (PIXELS_PER_INCH, 128, 96):
+        if not png or len(png) * 4 > BYTES * 3:
+            png = _compact(figure, pixels)
     width = round(figure.get_figwidth() * 96)
     plt.close(figure)
+    return Diagram(caption, alt, png, width)
+
+
+def _compact(figure, pixels: int) -> bytes:
+    """The figure as a PNG with a palette, so many pixels an inch."""
+    buffer, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(buffer, dpi=pixels, facecolor="white")
     picture = Image.open(buffer).convert("RGB").quantize(COLOURS)
-    small = io.BytesIO()
     picture.save(small, "png", optimize=True)
-    return Diagram(caption, alt, small.getvalue(), width)
+    return small.getvalue()
 
 
 def show_figure(figure, alt: str) -> None:
