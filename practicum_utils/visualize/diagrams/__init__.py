@@ -1,11 +1,13 @@
 """Diagrams of models, drawn from their own tensors: a wrong model draws a wrong diagram."""
 
 from practicum_utils.visualize.diagrams.attention_product import draw_attention_product
+from practicum_utils.visualize.diagrams.block import draw_block
 from practicum_utils.visualize.diagrams.canvas import Diagram
 from practicum_utils.visualize.diagrams.self_attention import draw_self_attention
 
 __all__ = [
     "Diagram",
     "draw_attention_product",
+    "draw_block",
     "draw_self_attention",
 ]
