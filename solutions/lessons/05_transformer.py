@@ -246,8 +246,8 @@ assert torch.allclose(all_mixed[0], mixed, atol=1e-6)
 draw_attention_product(words, queries, keys, values, all_weights, all_mixed)
 
 # %% [markdown]
-# The picture is drawn from your tensors, number by number. Row 0 of the scores says how well the query of *not* fits each
-# key, and row 0 of the weights where *not* looks: 0.68 of its weight goes to *bad*. The scores are no longer the same in
+# The picture is drawn from your tensors, number by number. The first row of the scores says how well the query of *not* fits each
+# key, and the first row of the weights where *not* looks: 0.68 of its weight goes to *bad*. The scores are no longer the same in
 # both directions. If something were wrong, you would see it here: take `/ math.sqrt(2)` out of the cell or change `dim=1` to
 # `dim=0`, run it again, and read what the caption says.
 #
@@ -736,8 +736,8 @@ NAMES = {
 theirs = nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, batch_first=True, norm_first=True)
 theirs.load_state_dict({name: block.state_dict()[own] for name, own in NAMES.items()})
 ours, _ = block(vectors, mask)
-same_batch = theirs(vectors, src_key_padding_mask=~mask)
-assert torch.allclose(ours[mask], same_batch[mask], atol=1e-5)
+from_theirs = theirs(vectors, src_key_padding_mask=~mask)
+assert torch.allclose(ours[mask], from_theirs[mask], atol=1e-5)
 print("our block and PyTorch's agree")
 
 # %% [markdown]
@@ -853,10 +853,19 @@ def new_model(**sizes):
     return small_vectors(TransformerClassifier(len(vocab), **sizes)).to(device)
 
 # %% [markdown]
-# We try it on one batch. What lesson 04 promised of its weights must hold for every map here:
+# We send one batch through it, and look at the shapes on the way, as in lesson 03. Find the
+# places where the feed-forward network, the pairs and the mean change them:
+
+# %%
+from practicum_utils.visualize import show_shapes
+
+token_ids, lengths, labels = (part.to(device) for part in next(iter(validation_loader)))
+show_shapes(new_model(), token_ids, lengths)
+
+# %% [markdown]
+# What lesson 04 promised of its weights must hold for every map here:
 
 # %% verdict=true
-token_ids, lengths, labels = (part.to(device) for part in next(iter(validation_loader)))
 logits, maps = new_model()(token_ids, lengths, return_weights=True)
 padding = ~token_mask(lengths, token_ids.shape[1])
 assert logits.shape == labels.shape

@@ -101,7 +101,7 @@ class _Product:
         best = int(self.weights[0].argmax())
         names = [f"'{shown(self.words[t])}'" for t in (0, best)]
         said = [
-            f"Row 1: the query of {names[0]} meets every key, and of its weight "
+            f"In the first row the query of {names[0]} meets every key, and of its weight "
             f"{self.weights[0, best]:.2f} goes to {names[1]}."
         ]
         if not any(faults):
