@@ -1111,7 +1111,7 @@ check("5.6", make_optimizer)
 # - **Say:** with 18,000 reviews, two LSTMs with attention are still the ones to beat.
 
 # %% [markdown] guess="accuracy"
-# **Guess before you run:** attention over two LSTMs reached about ATTENTION on the test reviews. Will the Transformer do better?
+# **Guess before you run:** attention over two LSTMs reached between 0.895 and 0.91 on the test reviews in our runs. Will the Transformer do better?
 
 # %%
 model = new_model()
@@ -1152,10 +1152,19 @@ yours = {name: recall(name) for name in ("mean_embedding", "simple_rnn", "attent
 compare_models(yours={**yours, "transformer": history})
 
 # %% [markdown]
-# RESULT
+# In our runs the Transformer reaches between 0.885 and 0.90 on the test reviews; yours will differ a little. The simple RNN
+# reaches between 0.875 and 0.89, and attention over two LSTMs between 0.895 and 0.91. So on average the Transformer is about a
+# point better than the first and about a point behind the second. NB-SVM, the star and the dashed line in the picture, which
+# only counts words and short runs of words, stands at 0.915.
+#
+# Why isn't it better? Transformers are at their best with far more text than 18,000 reviews, because they have to learn from
+# examples what an RNN has built in, for instance that neighbours belong together. And why isn't it faster, if no word has to wait?
+# On one core of a CPU all the work is done one after the other anyway. Where thousands of numbers are
+# computed at the same time, on a GPU and with long texts, it's a different story.
 
 # %% [markdown] fold="And your guess?" only="student"
-# GUESSED
+# Mostly a little worse: the runs of the two models overlap, but on average the Transformer is about a point behind. If yours is
+# ahead, one run with one seed doesn't show which model is better.
 
 # %% [markdown]
 # ## Every head's map

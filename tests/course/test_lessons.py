@@ -248,7 +248,5 @@ def test_the_networks_are_trained_by_the_one_recipe(lesson):
     text = "\n".join(cell.text for cell in LESSONS[lesson].cells)
     for name in training.RECIPE._fields:
         assert f"RECIPE.{name}" in text
-    assert (
-        text.count("fit(model, train_loader, test_loader, RECIPE.epochs, RECIPE.learning_rate)")
-        == 1
-    )
+    call = "fit(model, train_loader, validation_loader, RECIPE.epochs, RECIPE.learning_rate)"
+    assert text.count(call) == 1
