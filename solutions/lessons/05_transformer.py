@@ -1202,9 +1202,11 @@ show_heads(tokens, maps, query=len(tokens) // 2)
 # %% [markdown]
 # ## How far to trust them
 #
-# Attention weights are often read as what the model "thinks": more important words get more weight. In lesson 04 the weights said where the model *pooled*, and we asked whether the words with much weight are the words that decide. Here the
-# question is harder. This model pools by the mean, where all words count the same, so the weight of a word means something
-# else: how much it is **looked at** by the other words, averaged over the heads and over all words that look.
+# Attention weights are often read as what the model "thinks": the more important a word is for the answer, the more weight it
+# is said to get. In lesson 04 the weights said where the model *pooled*, and we measured whether the words with much weight are the
+# ones that decide. Here the question is harder. This model pools by the mean, where all words count the same, so the
+# weight of a word means something else: how much it is **looked at** by the other words, averaged over the heads and over all
+# words that look.
 
 # %% [markdown] only="presenter" minutes=3
 # - **Run** the agreement first, it takes a moment. **Read** the row *gradients* before the row *attention weights*.
@@ -1246,10 +1248,7 @@ for text in (
     print(f"{torch.sigmoid(logit).item():.2f}  {text}")
 
 # %% [markdown]
-# The first two sentences should be easy. In the other two pairs the words are nearly the same, and their order decides, so
-# look whether the two sentences of a pair get different answers, and whether these are the right ones. Our runs get at least
-# one of these four wrong, not always the same one, and often with a probability close to 0 or 1. The model sees the order of the words only through the
-# positions and the pairs, and a review that turns around like this is rare among 18,000.
+# SIX
 
 # %% [markdown] only="student"
 # ## The doctor
@@ -1285,7 +1284,8 @@ examine(patient, few_reviews(), loss_fn, make_optimizer(patient), run_epoch)
 
 # %% [markdown] fold="Answers to the questions" only="student, walkthrough"
 # 1. The score is a sum of `D` products, and its standard deviation grows like the root of `D`. At `D = 64` that is a
-#    factor of 8, and the softmax would give nearly all the weight to one key before anything is learned: the largest of eight weights would be nearly 0.9 instead of about 0.35.
+#    factor of 8, and the softmax would give nearly all the weight to one key before anything is learned: the largest of
+#    eight weights would be nearly 0.9 instead of about 0.35.
 # 2. The attention and the mean at the end see several positions. The embedding, the normalisations and the feed-forward
 #    network see one. (A pair sees two.)
 # 3. What comes out at the padding is computed and never read: no later word can look at it, because its key is hidden, and

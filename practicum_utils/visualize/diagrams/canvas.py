@@ -90,7 +90,9 @@ def _compact(figure, pixels: int, colours: int) -> bytes:
     """The figure as a PNG with so many pixels an inch and so many colours."""
     buffer, small = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, dpi=pixels, facecolor="white")
-    picture = Image.open(buffer).convert("RGB").quantize(colours)
+    picture = Image.open(buffer).convert("RGB")
+    # So that rare colours stay what they are: the usual method makes a single dark blue cell grey.
+    picture = picture.quantize(colours, method=Image.Quantize.MAXCOVERAGE)
     picture.save(small, "png", optimize=True)
     return small.getvalue()
 
