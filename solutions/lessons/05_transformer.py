@@ -286,8 +286,8 @@ def self_attention(queries, keys, values, mask=None, return_weights=False):
 #
 # <details><summary>Hint 2: the shapes</summary>
 #
-# `keys.transpose(-2, -1)` is `(..., D, T)`: it swaps the last two dimensions, whatever stands before them. `D` is
-# `queries.shape[-1]`. The scores are `(..., T, T)`, with one row for each query.
+# `keys.transpose(-2, -1)` is `(..., D, T)`: it swaps the last two dimensions, whatever stands before them. (`keys.T` would
+# turn all dimensions around.) `D` is `queries.shape[-1]`. The scores are `(..., T, T)`, with one row for each query.
 # </details>
 #
 # <details><summary>Hint 3: nearly the code</summary>
@@ -351,7 +351,9 @@ assert torch.allclose(shuffled, all_mixed[order], atol=1e-6)  # and so are the o
 # depend on the order of what is added up. So each word keeps its new vector.
 
 # %% [markdown]
-# Self-attention can't tell any order of the four words from any other. So the order has to come in with the vectors.
+# Self-attention can't tell any order of the four words from any other: it is **permutation equivariant**, which means that
+# shuffled words give the same vectors, shuffled. *Not bad, good* and *not good, bad* would be the same review. So the order has
+# to come in with the vectors.
 # Vaswani and others add to each of them a **positional encoding**, a pattern of sines and cosines that is different at every
 # position, with fast waves in the first columns and slow ones in the last. At position $t$, the columns $2k$ and $2k + 1$ are
 #
@@ -757,7 +759,8 @@ print("our block and PyTorch's agree")
 # | before the pooling | nothing | a layer normalisation, which pre-norm needs at its end |
 # | pooling | attention | the mean over the real words |
 #
-# Why the mean? In the blocks each word has already chosen where to look, so we do without choosing a second time.
+# Why the mean? In the blocks each word has already chosen where to look, so we do without choosing a second time. And why
+# not the last vector, as in lesson 03? Because nothing makes the last position special here: all words have seen all others.
 # If the two models differ in the end, each of these differences may have a part in it.
 #
 # Two things need care in a Transformer encoder. The positions have to be added, because otherwise the order of the words is
@@ -1087,7 +1090,7 @@ check("5.6", make_optimizer)
 #
 # That it was going down can be measured: without dropout, on the same few thousand reviews, the loss of our run was
 # 0.6932 before the three epochs and 0.6922 after them. The losses of the epochs themselves don't show it, because dropout
-# makes them jump about by more than that.
+# makes them jump about by more than that. More epochs would help in principle, but at this pace it would take hundreds.
 
 # %% [markdown] fold="One symptom, three bugs" only="student, walkthrough"
 # "The loss does not go down" is the hardest symptom there is, because it says so little. You have met it three times
