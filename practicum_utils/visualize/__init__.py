@@ -1,23 +1,30 @@
-"""Pictures of training and of attention, each with the numbers that it shows in words."""
+"""Pictures of training, of attention and of models, each with the numbers that it shows in words."""
 
 from practicum_utils.visualize.comparisons import compare_curves, compare_models, show_ablation
-from practicum_utils.visualize.curves import (
-    plot_accuracies,
-    plot_history,
-    show_losses,
+from practicum_utils.visualize.curves import plot_accuracies, plot_history, show_losses
+from practicum_utils.visualize.diagrams import (
+    Diagram,
+    draw_attention_product,
+    draw_block,
+    draw_rnn,
+    draw_self_attention,
+    show_shapes,
 )
-from practicum_utils.visualize.diagrams import draw_rnn, show_shapes
 from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
 from practicum_utils.visualize.faithfulness import agreement, kendall_tau, leave_one_out
 from practicum_utils.visualize.heads import show_heads
 from practicum_utils.visualize.token_view import TokenView, show_attention
 
 __all__ = [
+    "Diagram",
     "TokenView",
     "agreement",
     "compare_curves",
     "compare_models",
+    "draw_attention_product",
+    "draw_block",
     "draw_rnn",
+    "draw_self_attention",
     "explore_attention",
     "kendall_tau",
     "leave_one_out",

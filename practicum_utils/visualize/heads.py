@@ -5,15 +5,16 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import torch
+from IPython.display import display
 
 from practicum_utils.support.html import clean_word
+from practicum_utils.visualize.diagrams.canvas import CARD, Diagram, finish
 from practicum_utils.visualize.token_png import FONT, drawable
 
 NAMED = 32  # with more tokens than this their names would overlap, so places are written instead
+ROOMY = 20  # up to so many tokens, names are written larger
 RAMP = "Blues"
-LETTERS = {"fontsize": 7, "family": FONT, "parse_math": False}
-GRID = {"squeeze": False, "sharex": True, "sharey": True}
-LONGEST_LABEL = 16
+LONGEST_LABEL = 10  # letters; longer words are cut
 
 
 def show_heads(
@@ -28,13 +29,12 @@ def show_heads(
     """
     maps = _checked(tokens, weights)
     if query is None:
-        _draw_maps(tokens, maps)
+        display(_draw_maps(tokens, maps))
         for name, head in _named(maps):
             print(f"{name}: {_habits(tokens, head)}")
         return
     place = _place(tokens, query)
-    _draw_rows(tokens, maps, place)
-    print(f"Where '{clean_word(tokens[place])}' (place {place}) looks:")
+    display(_draw_rows(tokens, maps, place))
     for name, head in _named(maps):
         print(f"{name}: {_top(tokens, head[place])}")
 
@@ -70,42 +70,65 @@ def _named(maps: torch.Tensor):
             yield f"layer {layer}, head {head}", one
 
 
-def _draw_maps(tokens: Sequence[str], maps: torch.Tensor) -> None:
-    layers, heads, T, _ = maps.shape
-    named = T <= NAMED
-    side = 3.4 if named else 2.4
-    size = (side * heads, side * layers)
-    figure, axes = plt.subplots(layers, heads, figsize=size, facecolor="white", **GRID)
-    for axis, (name, head) in zip(axes.flat, _named(maps), strict=True):
-        axis.imshow(
-            head.numpy(), cmap=RAMP, vmin=0, vmax=float(maps.max()), interpolation="nearest"
-        )
-        axis.set_title(name, fontsize=9)
-        if named:
-            axis.set_xticks(range(T), _labels(tokens), rotation=90, **LETTERS)
-            axis.set_yticks(range(T), _labels(tokens), **LETTERS)
-    figure.supxlabel("is looked at", fontsize=9)
-    figure.supylabel("looks", fontsize=9)
+def _draw_maps(tokens: Sequence[str], maps: torch.Tensor) -> Diagram:
+    T, heads, largest = maps.shape[-1], list(_named(maps)), float(maps.max())
+    most, side = (2, 4.9) if T <= NAMED else (3, 3.2)
+    across = min(most, len(heads))
+    down = math.ceil(len(heads) / across)
+    size = CARD * across / most, down * side
+    figure, axes = plt.subplots(down, across, figsize=size, facecolor="white", squeeze=False)
+    for axis in axes.flat[len(heads) :]:
+        axis.remove()
+    for axis, (name, head) in zip(axes.flat, heads, strict=False):
+        axis.imshow(head.numpy(), cmap=RAMP, vmin=0, vmax=largest, interpolation="nearest")
+        axis.set_title(name, fontsize=11)
+        axis.set_xlabel("is looked at", fontsize=9)
+        axis.set_ylabel("looks", fontsize=9)
+        _name_places(axis, axis.yaxis, tokens, NAMED)
+        _name_places(axis, axis.xaxis, tokens, NAMED)
     figure.tight_layout()
-    plt.show()
-    print(f"white is 0, the darkest blue is {maps.max():.2f}; an even share would be {1 / T:.3f}")
+    caption = (
+        f"Row by row, where each word looks. White is 0, the darkest blue is {largest:.2f}; an "
+        f"even share would be {1 / T:.3f}."
+    )
+    alt = (
+        f"{len(heads)} maps of {T} times {T} weights, one for each head; rows are the words that "
+        "look, columns the words that are looked at. What stands out in each is printed with it."
+    )
+    return finish(figure, caption, alt)
 
 
-def _draw_rows(tokens: Sequence[str], maps: torch.Tensor, place: int) -> None:
+def _draw_rows(tokens: Sequence[str], maps: torch.Tensor, place: int) -> Diagram:
     rows = maps[:, :, place].flatten(0, 1)  # (layers * heads, T)
-    count, T = rows.shape
-    figure, axis = plt.subplots(figsize=(10, 0.3 * count + 1.2), facecolor="white")
+    count, word = len(rows), clean_word(tokens[place])
+    figure, axis = plt.subplots(figsize=(CARD, 0.34 * count + 1.3), facecolor="white")
     axis.imshow(rows.numpy(), cmap=RAMP, vmin=0, aspect="auto", interpolation="nearest")
-    axis.set_yticks(range(count), [name for name, _ in _named(maps)], fontsize=8)
-    if T <= 2 * NAMED:
-        axis.set_xticks(range(T), _labels(tokens), rotation=90, **LETTERS)
+    axis.set_yticks(range(count), [name for name, _ in _named(maps)], fontsize=9)
+    _name_places(axis, axis.xaxis, tokens, 2 * NAMED)
     axis.axvline(place, color="#D55E00", linewidth=1)
     figure.tight_layout()
-    plt.show()
+    caption = (
+        f"Where '{word}' (place {place}) looks. White is 0, the darkest blue is {rows.max():.2f}."
+    )
+    alt = (
+        f"A row of {len(tokens)} weights for each of {count} heads: where '{word}' looks; an "
+        "orange line marks the word itself. The largest weights of each are printed with it."
+    )
+    return finish(figure, caption, alt)
 
 
-def _labels(tokens: Sequence[str]) -> list[str]:
-    return [drawable(clean_word(token, LONGEST_LABEL)) for token in tokens]
+def _name_places(axis, side, tokens: Sequence[str], most: int) -> None:
+    """Write the words along the x or y axis, or places if they are more than ``most``."""
+    axis.tick_params(labelsize=9)
+    if len(tokens) > most:
+        return
+    labels = [drawable(_cut(clean_word(token))) for token in tokens]
+    look = {"fontsize": 9 if len(tokens) <= ROOMY else 7.5, "family": FONT, "parse_math": False}
+    side.set_ticks(range(len(tokens)), labels, rotation=90 if side is axis.xaxis else 0, **look)
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= LONGEST_LABEL else f"{word[: LONGEST_LABEL - 1]}…"
 
 
 def _habits(tokens: Sequence[str], head: torch.Tensor) -> str:

@@ -11,7 +11,7 @@ import scipy.stats
 import torch
 from tiers import a_few
 
-from practicum_utils.visualize import show_heads
+from practicum_utils.visualize import heads, show_heads
 
 WORDS = ["the", "film", "was", "good", "the", "end"]
 SEEDS = pytest.mark.parametrize("seed", [0, 1, 2])
@@ -24,12 +24,18 @@ HOSTILE = [
 
 
 @pytest.fixture(autouse=True)
-def _no_window(monkeypatch):
-    """Draw on no screen, and leave no figure open."""
+def drawn(monkeypatch):
+    """Draw on no screen; a list of pairs, each a figure and the diagram that was made of it."""
     matplotlib.use("Agg")
-    monkeypatch.setattr(plt, "show", lambda: None)  # which would remark that there is no screen
-    yield
-    plt.close("all")
+    pairs, finish = [], heads.finish
+
+    def keep(figure, *words):
+        pairs.append((figure, finish(figure, *words)))
+        return pairs[-1][1]
+
+    monkeypatch.setattr(heads, "finish", keep)
+    yield pairs
+    assert plt.get_fignums() == []
 
 
 @pytest.fixture
@@ -124,14 +130,34 @@ def test_there_is_one_line_per_head_in_order(lines):
 
 def test_the_scale_is_printed(lines):
     maps = random_maps(1, 2, 4, 4)
-    first = lines(words(4), maps)[0]
+    first, *_ = lines(words(4), maps)
     assert f"darkest blue is {maps.max():.2f}" in first and "even share would be 0.250" in first
+
+
+def test_the_picture_is_described_for_whoever_does_not_see_it(lines, drawn):
+    lines(words(4), random_maps(1, 2, 4, 4))
+    lines(words(4), random_maps(1, 2, 4, 4), 3)
+    maps, rows = (diagram.alt for _, diagram in drawn)
+    assert "2 maps of 4 times 4 weights" in maps and "rows are the words that look" in maps
+    assert "A row of 4 weights for each of 2 heads: where 'w3' looks" in rows
+
+
+@pytest.mark.parametrize("count", [12, 32, 60])
+def test_the_picture_fits_a_notebook_and_its_letters_can_be_read(lines, drawn, count):
+    lines(["incomprehensibility"] * count, random_maps(1, 4, count, count))
+    ((figure, diagram),) = drawn
+    assert diagram.width <= 905 and len(diagram.png) * 4 / 3 <= 60_000
+    ticks = [tick for axis in figure.axes for tick in axis.get_xticklabels() if tick.get_text()]
+    assert ticks and min(tick.get_fontsize() for tick in ticks) * 96 / 72 >= 10  # pixels
+    assert {tick.get_text() for tick in ticks} == {"incompreh…"} or count == 60
+    lefts = {round(axis.get_position().x0, 3) for axis in figure.axes}
+    assert len(lefts) == (3 if count == 60 else 2)
 
 
 def test_of_a_single_word_there_are_no_neighbours(lines):
     found = lines(["film"], torch.ones(2, 1, 1))
-    assert len(found) == 3
-    assert all("itself 1.00, entropy 0.0 of 0.0 nats" in line for line in found[1:])
+    assert len(found) == 4  # what is seen, in two lines, and the heads
+    assert all("itself 1.00, entropy 0.0 of 0.0 nats" in line for line in found[2:])
 
 
 # What is accepted
@@ -156,7 +182,7 @@ def test_the_maps_may_have_one_layer_less_or_a_batch_of_one(lines, query):
 def test_sizes_that_do_not_fit_are_refused_and_named(count, sizes):
     with pytest.raises(ValueError, match=rf"For {count} tokens") as caught:
         show_heads(words(count), torch.ones(sizes))
-    assert str(sizes) in str(caught.value) and plt.get_fignums() == []
+    assert str(sizes) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +197,6 @@ def test_sizes_that_do_not_fit_are_refused_and_named(count, sizes):
 def test_a_query_that_is_not_there_is_refused(query, error, message):
     with pytest.raises(error, match=message):
         show_heads(WORDS, random_maps(2, 6, 6), query)
-    assert plt.get_fignums() == []
 
 
 # Queries
@@ -182,8 +207,8 @@ def test_a_query_that_is_not_there_is_refused(query, error, message):
 def test_a_query_tells_where_one_place_looks(lines, seed, place):
     maps = random_maps(2, 2, 6, 6, seed=seed)
     tokens = words(6)
-    first, *found = lines(tokens, maps, place)
-    assert first == f"Where 'w{place}' (place {place}) looks:"
+    first, _, *found = lines(tokens, maps, place)
+    assert first.startswith(f"Where 'w{place}' (place {place}) looks.")
     assert found == [
         f"layer {layer + 1}, head {head + 1}: "
         + ", ".join(
@@ -209,11 +234,11 @@ def labels(ticks):
     return [tick.get_text() for tick in ticks if tick.get_text()]
 
 
-def test_each_head_is_a_picture_of_its_map_on_one_scale():
+def test_each_head_is_a_picture_of_its_map_on_one_scale(drawn):
     maps = random_maps(2, 3, 6, 6)
     show_heads(WORDS, maps)
-    (number,) = plt.get_fignums()
-    axes = plt.figure(number).axes
+    ((figure, _),) = drawn
+    axes = figure.axes
     images = [axis.images[0] for axis in axes]
     assert np.allclose([image.get_array() for image in images], maps.flatten(0, 1))
     assert [image.get_clim() for image in images] == [(0, pytest.approx(float(maps.max())))] * 6
@@ -223,18 +248,18 @@ def test_each_head_is_a_picture_of_its_map_on_one_scale():
 
 
 @pytest.mark.parametrize(("count", "shown"), [(1, True), (6, True), (32, True), (33, False)])
-def test_words_are_written_beside_the_map_where_there_is_room(count, shown):
+def test_words_are_written_beside_the_map_where_there_is_room(drawn, count, shown):
     show_heads(words(count), random_maps(1, 1, count, count))
-    (axis,) = plt.gcf().axes
+    (axis,) = drawn[0][0].axes
     for ticks in (axis.get_xticklabels(), axis.get_yticklabels()):
         assert (labels(ticks) == words(count)) == shown
 
 
 @pytest.mark.parametrize("place", [0, 4])
-def test_a_query_draws_its_row_of_each_head_and_marks_the_place(place):
+def test_a_query_draws_its_row_of_each_head_and_marks_the_place(drawn, place):
     maps = random_maps(2, 3, 6, 6)
     show_heads(WORDS, maps, place)
-    (axis,) = plt.gcf().axes
+    (axis,) = drawn[0][0].axes
     assert np.allclose(axis.images[0].get_array(), maps[:, :, place].flatten(0, 1))
     assert list(axis.lines[0].get_xdata()) == [place, place]
     assert labels(axis.get_xticklabels()) == WORDS
@@ -249,7 +274,6 @@ QUERIES = pytest.mark.parametrize("query", [None, 1], ids=["maps", "query"])
 @pytest.mark.parametrize("count", [2, 40, 80])
 def test_drawing_raises_no_warning(query, count):
     show_heads(words(count), random_maps(2, 2, count, count), query)
-    plt.gcf().canvas.draw()
 
 
 @QUERIES
@@ -257,12 +281,11 @@ def test_drawing_raises_no_warning(query, count):
 @pytest.mark.parametrize("word", a_few(HOSTILE), ids=lambda word: ascii(word[:30]))
 def test_a_hostile_word_is_drawn_without_a_warning(query, word):
     show_heads(["film", word, "good"], random_maps(2, 2, 3, 3), query)
-    plt.gcf().canvas.draw()
 
 
 @pytest.mark.parametrize("word", ["$x$", "\\(x\\)", "<b>", "&amp;"])
-def test_the_letters_of_a_hostile_word_are_all_there(word, lines):
+def test_the_letters_of_a_hostile_word_are_all_there(word, lines, drawn):
     printed = lines(["film", word, "good"], random_maps(2, 3, 3))
-    found = plt.gcf().axes[0].get_xticklabels()
+    found = drawn[0][0].axes[0].get_xticklabels()
     assert labels(found)[1] == word and not any(label.get_parse_math() for label in found)
     assert word in printed[-1]

@@ -1,7 +1,17 @@
 """Diagrams of models, drawn from their own tensors: a wrong model draws a wrong diagram."""
 
+from practicum_utils.visualize.diagrams.attention_product import draw_attention_product
+from practicum_utils.visualize.diagrams.block import draw_block
 from practicum_utils.visualize.diagrams.canvas import Diagram
 from practicum_utils.visualize.diagrams.recurrent import draw_rnn
+from practicum_utils.visualize.diagrams.self_attention import draw_self_attention
 from practicum_utils.visualize.diagrams.shapes import show_shapes
 
-__all__ = ["Diagram", "draw_rnn", "show_shapes"]
+__all__ = [
+    "Diagram",
+    "draw_attention_product",
+    "draw_block",
+    "draw_rnn",
+    "draw_self_attention",
+    "show_shapes",
+]

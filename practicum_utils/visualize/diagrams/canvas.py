@@ -27,10 +27,11 @@ COLOURS = 64  # of the palette of a picture; fewer make a smaller file
 BYTES = 60_000  # of a picture in a notebook, its base64 form
 FONT = {"family": "DejaVu Sans", "parse_math": False}
 MINUS_INFINITY = "\N{MINUS SIGN}\N{INFINITY}"
+CARD = 9.4  # inches of the widest card: 900 pixels of a notebook
 MOST_CELLS = 8  # numbers of a vector that are drawn, evenly chosen
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagram:
     """A picture with its caption; displays itself in a notebook, prints as text.
 
@@ -46,6 +47,10 @@ class Diagram:
     def __str__(self) -> str:
         """The text form: caption and description."""
         return f"{self.caption}\n{self.alt}".lstrip()
+
+    def __repr__(self) -> str:
+        """As the text, for a picture is many thousand bytes long."""
+        return str(self)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         picture = base64.b64encode(self.png).decode()
@@ -67,15 +72,29 @@ def blank(width: float, height: float):
 
 
 def finish(figure, caption: str, alt: str) -> Diagram:
-    """The card as a Diagram; a figure that was drawn so is closed and not shown twice."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=PIXELS_PER_INCH, facecolor="white")
+    """The card as a Diagram; a figure that was drawn so is closed and not shown twice.
+
+    One full of numbers gets fewer pixels and colours, at the least as many pixels as a notebook
+    shows, so that it stays small.
+    """
+    png = b""
+    for pixels, colours in ((PIXELS_PER_INCH, COLOURS), (128, COLOURS), (96, COLOURS), (96, 16)):
+        if not png or len(png) * 4 > BYTES * 3:
+            png = _compact(figure, pixels, colours)
     width = round(figure.get_figwidth() * 96)
     plt.close(figure)
-    picture = Image.open(buffer).convert("RGB").quantize(COLOURS)
-    small = io.BytesIO()
+    return Diagram(caption, alt, png, width)
+
+
+def _compact(figure, pixels: int, colours: int) -> bytes:
+    """The figure as a PNG with so many pixels an inch and so many colours."""
+    buffer, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(buffer, dpi=pixels, facecolor="white")
+    picture = Image.open(buffer).convert("RGB")
+    # So that rare colours stay what they are: the usual method makes a single dark blue cell grey.
+    picture = picture.quantize(colours, method=Image.Quantize.MAXCOVERAGE)
     picture.save(small, "png", optimize=True)
-    return Diagram(caption, alt, small.getvalue(), width)
+    return small.getvalue()
 
 
 def show_figure(figure, alt: str) -> None:
