@@ -6,6 +6,7 @@ from practicum_utils.visualize.curves import (
     plot_history,
     show_losses,
 )
+from practicum_utils.visualize.diagrams import draw_encoder_decoder
 from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
 from practicum_utils.visualize.faithfulness import agreement, kendall_tau, leave_one_out
 from practicum_utils.visualize.heads import show_heads
@@ -16,6 +17,7 @@ __all__ = [
     "agreement",
     "compare_curves",
     "compare_models",
+    "draw_encoder_decoder",
     "explore_attention",
     "kendall_tau",
     "leave_one_out",

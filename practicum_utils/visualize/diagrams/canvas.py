@@ -22,7 +22,7 @@ INK, GREY, PALE = "#1f2933", "#8a94a0", "#d5dae0"
 WEIGHT = "#1f66b0"  # blue: how much something counts
 FAULT = "#c2410c"  # orange red: a number where none should be
 VALUES = "RdBu"  # red below 0, white at 0, blue above
-PIXELS_PER_INCH = 160
+PIXELS_PER_INCH = (160, 130, 110, 96)  # the first at which the picture is small enough
 COLOURS = 64  # of the palette of a picture; fewer make a smaller file
 BYTES = 60_000  # of a picture in a notebook, its base64 form
 FONT = {"family": "DejaVu Sans", "parse_math": False}
@@ -68,14 +68,22 @@ def blank(width: float, height: float):
 
 def finish(figure, caption: str, alt: str) -> Diagram:
     """The card as a Diagram; a figure that was drawn so is closed and not shown twice."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=PIXELS_PER_INCH, facecolor="white")
+    for pixels in PIXELS_PER_INCH:
+        picture = _as_png(figure, pixels)
+        if len(base64.b64encode(picture)) <= BYTES:
+            break
     width = round(figure.get_figwidth() * 96)
     plt.close(figure)
+    return Diagram(caption, alt, picture, width)
+
+
+def _as_png(figure, pixels: int) -> bytes:
+    """The figure with so many pixels to an inch, and few colours."""
+    buffer, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(buffer, dpi=pixels, facecolor="white")
     picture = Image.open(buffer).convert("RGB").quantize(COLOURS)
-    small = io.BytesIO()
     picture.save(small, "png", optimize=True)
-    return Diagram(caption, alt, small.getvalue(), width)
+    return small.getvalue()
 
 
 def show_figure(figure, alt: str) -> None:
