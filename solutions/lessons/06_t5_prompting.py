@@ -130,8 +130,11 @@ reviews = load_reviews(max_test=full_or_fast(100 if slow else 500, 60))["test"]
 # %% [markdown]
 # ## What it reads
 #
-# In lesson 01 we cut a text into words. T5 cuts it into **pieces**: common words stay whole, and rare ones are put
-# together from parts, so that no word is unknown. `▁` marks the beginning of a word, and `</s>` the end of the text:
+# In lesson 01 we cut a text into words. T5's
+# [tokenizer](https://huggingface.co/docs/transformers/main_classes/tokenizer) cuts it into **pieces**
+# ([Kudo and Richardson, 2018](https://arxiv.org/abs/1808.06226)): common words stay whole, and rare ones are put
+# together from parts, so that hardly any word is unknown. `▁` marks the beginning of a word, and `</s>` the end of the
+# text:
 
 # %% [markdown] only="presenter" minutes=6
 # - **Read** the pieces of "flutist" aloud.
@@ -644,7 +647,7 @@ from practicum_utils.metrics import load_yardstick
 from practicum_utils.visualize import plot_accuracies
 
 runs = {"simple RNN": "simple_rnn", "RNN with attention": "attention_rnn", "Transformer": "transformer"}
-shares = {title: (recall(name, at_least=0.6).test_accuracy[-1], 5_000) for title, name in runs.items()}
+shares = {title: (recall(name, at_least=0.6).result.accuracy, 5_000) for title, name in runs.items()}
 shares[f"T5 ({t5.name}), prompted"] = (result["accuracy"].iloc[0], len(reviews))
 shares[load_yardstick().name] = (load_yardstick().accuracy, 5_000)
 plot_accuracies(shares)

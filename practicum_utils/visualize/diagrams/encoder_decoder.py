@@ -33,6 +33,7 @@ from practicum_utils.visualize.diagrams.canvas import (
 
 INSIDE = ("self-attention, feed-forward", "self-attention,\ncross-attention,\nfeed-forward")
 PADDING = "<pad>"
+ANY = 1e-6  # weight on padding that is more than a rounding
 LOOSE = 0.01  # how far from 1 a step's weights may sum; half precision is about 0.001 off
 SEEN = 0.005  # a smaller weight is written as 0, and has no arrow
 MOST_ARROWS = 32  # of the largest weights; more would hide each other
@@ -188,8 +189,8 @@ def _fault(row: np.ndarray, padding: np.ndarray) -> str:
         return f"has a weight below 0, {row.min():.2f}"
     if abs(row.sum() - 1) > LOOSE:
         return f"has weights that sum to {row.sum():.2f} and not to 1"
-    if row[padding].sum() > 1e-6:
-        return f"looks at padding, with {_short(row[padding].sum())} of its weight"
+    if row[padding].sum() > ANY:
+        return f"looks at padding, with {row[padding].sum():.2g} of its weight"
     return ""
 
 
@@ -275,8 +276,9 @@ def _draw_weights(axis, picture: _Picture) -> None:
 
 def _draw_cell(axis, picture: _Picture, place: tuple[int, float], value: float) -> None:
     index, y = place
-    padding = picture.words[index] == PADDING and value != 0
+    padding = picture.words[index] == PADDING and value > ANY
     wrong = padding or value < 0 or not np.isfinite(value)
+    text = f"{value:.0e}" if padding and value < SEEN else _short(value)
     share = np.clip(np.nan_to_num(value), 0, 1) ** 0.7
     ground = 1 - share + share * np.array(matplotlib.colors.to_rgb(WEIGHT))
     ground = FAULT if wrong else tuple(ground)
@@ -284,7 +286,7 @@ def _draw_cell(axis, picture: _Picture, place: tuple[int, float], value: float) 
     look = {"facecolor": ground, "edgecolor": PALE, "linewidth": 0.5}
     axis.add_patch(Rectangle(corner, picture.pitch, ROW, **look))
     ink = GREY if not wrong and value < SEEN else ink_on(ground)
-    write(axis, picture.x(index), y, _short(value), fontsize=9, color=ink)
+    write(axis, picture.x(index), y, text, fontsize=9, color=ink)
 
 
 def _draw_words(axis, picture: _Picture) -> None:

@@ -68,8 +68,15 @@ def test_a_fault_of_a_step_is_named_and_drawn(change, wanted, tmp_path):
 def test_weight_on_padding_is_named_and_drawn(tmp_path):
     source = [*SOURCE[:-1], "<pad>"]
     diagram = draw(source=source)
-    assert "step 2 (“</s>”) looks at padding, with .50 of its weight" in diagram.caption
+    assert "step 2 (“</s>”) looks at padding, with 0.5 of its weight" in diagram.caption
     assert share_of_fault_colour(diagram, tmp_path) > 0.0005
+
+
+def test_a_little_weight_on_padding_is_no_zero():
+    table = WEIGHTS.clone()
+    table[1, -1], table[1, 0] = 2e-5, 0.75
+    caption = draw(table, [*SOURCE[:-1], "<pad>"]).caption
+    assert "looks at padding, with 2e-05 of its weight" in caption
 
 
 def test_a_mistake_in_every_step_is_told_of_three():
