@@ -798,9 +798,10 @@ for nothing in ("N/A", "the", "..."):
 # %% [markdown]
 # ## A fair comparison
 #
-# We tried seven wordings on these reviews. The best of seven is partly the best and partly lucky, and on
-# the same reviews we cannot tell how much is luck. So we do what lessons 03 to 05 did with the validation reviews:
-# **choose on one part, report on another.**
+# We tried seven wordings on these reviews. The best of seven is partly the best and partly lucky. (Toss seven coins
+# ten times each: the best one will show heads seven or eight times, and it is not a better coin.) On the same reviews
+# we cannot tell how much is luck. So we do what lessons 03 to 05 did with the validation reviews: **choose on one part,
+# report on another.**
 
 # %% [markdown] only="presenter" minutes=11
 # - **6.5: type** two calls and the `idxmax` between them.
@@ -910,7 +911,7 @@ for text in (
 # By now you have made several models that read reviews, and none of them is right about every one. Can two of them
 # together do better than each alone? The simplest way is to take the **average** of their probabilities. We do
 # it with your networks of lessons 04 and 05 and with the yardstick, NB-SVM, which has stood beside them since
-# lesson 03. (T5 has no part in it, so from here on all numbers are the same for both.)
+# lesson 03. (T5 has no part in this, so it does not matter which one you have.)
 
 # %% [markdown] only="presenter" minutes=5
 # - **Run** down to the cell that trains NB-SVM *first*, then talk: it takes half a minute on one core.
