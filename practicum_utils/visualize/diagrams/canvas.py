@@ -22,7 +22,7 @@ INK, GREY, PALE = "#1f2933", "#8a94a0", "#d5dae0"
 WEIGHT = "#1f66b0"  # blue: how much something counts
 FAULT = "#c2410c"  # orange red: a number where none should be
 VALUES = "RdBu"  # red below 0, white at 0, blue above
-PIXELS_PER_INCH = (160, 130, 110, 96)  # the first at which the picture is small enough
+PIXELS_PER_INCH = 160
 COLOURS = 64  # of the palette of a picture; fewer make a smaller file
 BYTES = 60_000  # of a picture in a notebook, its base64 form
 FONT = {"family": "DejaVu Sans", "parse_math": False}
@@ -67,21 +67,27 @@ def blank(width: float, height: float):
 
 
 def finish(figure, caption: str, alt: str) -> Diagram:
-    """The card as a Diagram; a figure that was drawn so is closed and not shown twice."""
-    for pixels in PIXELS_PER_INCH:
-        picture = _as_png(figure, pixels)
-        if len(base64.b64encode(picture)) <= BYTES:
-            break
+    """The card as a Diagram; a figure that was drawn so is closed and not shown twice.
+
+    One full of numbers gets fewer pixels and colours, at the least as many pixels as a notebook
+    shows, so that it stays small.
+    """
+    png = b""
+    for pixels, colours in ((PIXELS_PER_INCH, COLOURS), (128, COLOURS), (96, COLOURS), (96, 16)):
+        if not png or len(png) * 4 > BYTES * 3:
+            png = _compact(figure, pixels, colours)
     width = round(figure.get_figwidth() * 96)
     plt.close(figure)
-    return Diagram(caption, alt, picture, width)
+    return Diagram(caption, alt, png, width)
 
 
-def _as_png(figure, pixels: int) -> bytes:
-    """The figure with so many pixels to an inch, and few colours."""
+def _compact(figure, pixels: int, colours: int) -> bytes:
+    """The figure as a PNG with so many pixels an inch and so many colours."""
     buffer, small = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, dpi=pixels, facecolor="white")
-    picture = Image.open(buffer).convert("RGB").quantize(COLOURS)
+    picture = Image.open(buffer).convert("RGB")
+    # So that rare colours stay what they are: the usual method makes a single dark blue cell grey.
+    picture = picture.quantize(colours, method=Image.Quantize.MAXCOVERAGE)
     picture.save(small, "png", optimize=True)
     return small.getvalue()
 
