@@ -37,3 +37,15 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
 def p_in_words(p: float) -> str:
     """Write a p-value with three digits, and one that these would show as 0 as "< 0.001"."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def chance_in_words(p: float) -> str:
+    """Say a p-value as a frequency, as in "in about 1 of 40 experiments".
+
+    It is how often chance alone would make a difference at least as large, were there none.
+    """
+    if p > 0.6:
+        return "in most experiments"
+    if p < 0.001:
+        return "in fewer than 1 of 1,000 experiments"
+    return f"in about 1 of {1 / p:,.0f} experiments"

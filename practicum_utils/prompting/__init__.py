@@ -1,6 +1,7 @@
 """A text-to-text model asked by prompts, and prompts compared as an experiment."""
 
 from practicum_utils.models import greedy, to_text
+from practicum_utils.prompting.attention import CrossAttention, cross_attention
 from practicum_utils.prompting.compare import (
     compare_prompts,
     fair_comparison,
@@ -13,7 +14,9 @@ from practicum_utils.prompting.t5 import T5, load_t5
 
 __all__ = [
     "T5",
+    "CrossAttention",
     "compare_prompts",
+    "cross_attention",
     "fair_comparison",
     "generate",
     "greedy",

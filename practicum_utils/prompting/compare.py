@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from practicum_utils.data import NEGATIVE, POSITIVE
-from practicum_utils.metrics import accuracy_interval, mcnemar, p_in_words
+from practicum_utils.metrics import accuracy_interval, mcnemar
 from practicum_utils.prompting.generation import (
     LABELS,
     batches,
@@ -24,6 +24,7 @@ from practicum_utils.prompting.generation import (
     write,
 )
 from practicum_utils.prompting.t5 import T5
+from practicum_utils.prompting.table import comparison_table
 from practicum_utils.support.progress import Progress
 
 if TYPE_CHECKING:  # pandas takes a second to import, so it is imported where it is used
@@ -83,9 +84,14 @@ def compare_prompts(
 
 
 def show_comparison(table: "pandas.DataFrame") -> None:
-    """Print rows of ``compare_prompts`` without their seconds; a tiny p as "< 0.001"."""
-    shown = table.drop(columns="seconds")
-    print(shown.to_string(float_format="{:.3f}".format, formatters={"p": p_in_words}))
+    """Show rows of ``compare_prompts`` as a table, without their seconds.
+
+    In a notebook an HTML table, elsewhere text. Columns that were dropped are left out; p of the
+    first row says nothing, as the others are compared with it.
+    """
+    from IPython.display import display
+
+    display(comparison_table(table))
 
 
 def fair_comparison(

@@ -5,7 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import pytest
 
-from practicum_utils.metrics import accuracy_interval, mcnemar, p_in_words
+from practicum_utils.metrics import accuracy_interval, chance_in_words, mcnemar, p_in_words
 from practicum_utils.visualize import plot_accuracies
 
 
@@ -74,6 +74,20 @@ def test_accuracies_are_drawn_with_their_intervals_and_printed(monkeypatch, caps
 )
 def test_a_p_is_never_written_as_zero(p, words):
     assert p_in_words(p) == words
+
+
+@pytest.mark.parametrize(
+    ("p", "words"),
+    [
+        (1.0, "in most experiments"),
+        (0.5, "in about 1 of 2 experiments"),
+        (0.0251, "in about 1 of 40 experiments"),
+        (0.001, "in about 1 of 1,000 experiments"),
+        (0.0, "in fewer than 1 of 1,000 experiments"),
+    ],
+)
+def test_a_p_is_said_as_a_frequency(p, words):
+    assert chance_in_words(p) == words
 
 
 def test_a_mark_is_a_dashed_line_with_its_name_on_top_and_printed_last(monkeypatch, capsys):

@@ -21,6 +21,7 @@ from practicum_utils.prompting import (
     to_text,
 )
 from practicum_utils.prompting.generation import first_tokens
+from practicum_utils.prompting.table import comparison_table
 
 TEXTS = [
     "a wonderful film, moving from the first minute to the last",
@@ -236,6 +237,23 @@ def test_a_shown_comparison_has_no_seconds_and_no_p_of_zero(capsys):
     out = capsys.readouterr().out
     assert "seconds" not in out and "0.000" not in out
     assert "< 0.001" in out and out.count("0.850") == 4
+    assert out.count("(the first)") == 1
+
+
+def test_a_shown_comparison_is_a_table_that_needs_no_style_sheet():
+    row = {"accuracy": 0.852, "low": 0.818, "high": 0.88, "invalid": 1.0, "positive": 0.5,
+           "p": 1.0, "cut": 0.174, "seconds": 2.0}  # fmt: skip
+    table = pandas.DataFrame.from_dict({"<br /> kept": row, "other": row}, orient="index")
+    html = comparison_table(table)._repr_mimebundle_()["text/html"]
+    assert "<style" not in html and "class=" not in html and "<br />" not in html
+    assert "0.818 to 0.880" in html and "100 %" in html and "17 %" in html
+    assert html.count('scope="col"') == 7 and html.count('scope="row"') == 2
+
+
+def test_one_prompt_alone_has_nothing_to_be_compared_with():
+    row = {"accuracy": 0.85, "p": 1.0}
+    table = comparison_table(pandas.DataFrame.from_dict({"one": row}, orient="index"))
+    assert table.head == ["prompt", "accuracy"] and table.rows == [["one", "0.850"]]
 
 
 @pytest.mark.slow

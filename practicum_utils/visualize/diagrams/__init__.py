@@ -3,6 +3,7 @@
 from practicum_utils.visualize.diagrams.attention_product import draw_attention_product
 from practicum_utils.visualize.diagrams.block import draw_block
 from practicum_utils.visualize.diagrams.canvas import Diagram
+from practicum_utils.visualize.diagrams.encoder_decoder import draw_encoder_decoder
 from practicum_utils.visualize.diagrams.recurrent import draw_rnn
 from practicum_utils.visualize.diagrams.self_attention import draw_self_attention
 from practicum_utils.visualize.diagrams.shapes import show_shapes
@@ -11,6 +12,7 @@ __all__ = [
     "Diagram",
     "draw_attention_product",
     "draw_block",
+    "draw_encoder_decoder",
     "draw_rnn",
     "draw_self_attention",
     "show_shapes",
