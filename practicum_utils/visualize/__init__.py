@@ -6,16 +6,26 @@ from practicum_utils.visualize.curves import (
     plot_history,
     show_losses,
 )
+from practicum_utils.visualize.diagrams import (
+    Diagram,
+    draw_masking,
+    draw_pooling,
+    draw_weights,
+)
 from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
 from practicum_utils.visualize.faithfulness import agreement, kendall_tau, leave_one_out
 from practicum_utils.visualize.heads import show_heads
 from practicum_utils.visualize.token_view import TokenView, show_attention
 
 __all__ = [
+    "Diagram",
     "TokenView",
     "agreement",
     "compare_curves",
     "compare_models",
+    "draw_masking",
+    "draw_pooling",
+    "draw_weights",
     "explore_attention",
     "kendall_tau",
     "leave_one_out",
