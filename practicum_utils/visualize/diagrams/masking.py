@@ -29,7 +29,7 @@ from practicum_utils.visualize.diagrams.canvas import (
     write,
 )
 
-ROWS, COLUMNS = 4, 8  # that can be read
+ROWS, COLUMNS = 3, 8  # that can be read
 NEAR = 2e-3  # numbers of a softmax that differ by less are called equal
 NARROWEST, LETTER, LONGEST = 0.62, 0.088, 18  # inches of a column and of a letter; letters
 TALL = 0.3  # inches of a row
@@ -63,7 +63,7 @@ def draw_masking(
 ) -> Diagram:
     """How padding is kept out of a softmax: scores, mask, what the softmax is given, weights.
 
-    scores, weights (B, T), mask (B, T) True on real tokens; at most 4 rows and 8 columns.
+    scores, weights (B, T), mask (B, T) True on real tokens; at most 3 rows and 8 columns.
     masked: (B, T), what the softmax was given, such as scores with minus infinity on the padding;
         without it that step is left out.
     words: of each row; without them the tables have numbers only. Padding needs none.

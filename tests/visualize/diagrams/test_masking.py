@@ -59,10 +59,10 @@ def test_weights_masked_after_the_softmax_do_not_sum_to_1(scores):
     assert "what the softmax gets" not in diagram.alt
 
 
-@pytest.mark.parametrize("size", [(1, 1), (4, 8)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 8)])
 def test_it_is_small(size):
     scores, mask = torch.randn(size), torch.ones(size, dtype=torch.bool)
-    words = [["disappointing", "was", "extraordinarily", "a"][: size[0]] * (size[1] // 2)] * size[0]
+    words = [["disappointing", "was", "extraordinarily", "a"] * 2] * size[0]
     words = [row[: size[1]] for row in words]
     diagram = draw_masking(scores, mask, scores.softmax(dim=1), scores, words)
     assert len(base64.b64encode(diagram.png)) <= BYTES
@@ -77,7 +77,7 @@ def test_shapes_that_do_not_fit_are_refused_in_one_sentence(scores):
         draw_masking(scores[0], MASK, weights)
     with pytest.raises(ValueError, match="Tables of 2 rows and 9 columns cannot be read"):
         draw_masking(*(torch.ones(2, 9),) * 3)
-    with pytest.raises(ValueError, match="Tables of 5 rows and 8 columns cannot be read"):
-        draw_masking(*(torch.ones(5, 8),) * 3)
+    with pytest.raises(ValueError, match="Tables of 4 rows and 8 columns cannot be read"):
+        draw_masking(*(torch.ones(4, 8),) * 3)
     with pytest.raises(ValueError, match="2 rows of words"):
         draw_masking(scores, MASK, weights, words=WORDS[:1])
