@@ -27,10 +27,6 @@
 # - **Run** the setup cell. The data cells come soon and take a few seconds.
 
 # %% setup=true
-import copy
-import inspect
-import textwrap
-
 import torch
 from torch import nn
 from torch.utils.data import Subset
@@ -46,7 +42,7 @@ from practicum_utils.data import (
     tokenize,
     tokenize_all,
 )
-from practicum_utils.models import PairEmbedding, SimpleRNN, hash_ngrams, reverse_states, small_vectors
+from practicum_utils.models import small_vectors
 from practicum_utils.training import (
     RECIPE,
     fit,
@@ -56,15 +52,7 @@ from practicum_utils.training import (
     remember,
     set_seed,
 )
-from practicum_utils.visualize import (
-    compare_curves,
-    compare_models,
-    draw_masking,
-    draw_pooling,
-    draw_weights,
-    show_ablation,
-    show_losses,
-)
+from practicum_utils.visualize import show_losses
 
 set_seed(0)
 device = pick_device()
@@ -88,8 +76,8 @@ baseline = recall("mean_embedding")
 print(baseline)
 
 # %% [markdown]
-# The RNN knows the order of the words, and the average does not. Still, their test accuracies are so close that
-# another seed could turn them around. Why does the order help so little?
+# The RNN knows the order of the words, and the average does not. Still it is no better: in our runs the RNN reached
+# between 0.875 and 0.89 on the test reviews, and the average 0.885 to 0.89. Why does the order help so little?
 #
 # ### Why are we taking the last vector?
 #
@@ -196,6 +184,8 @@ weights @ states
 # columns of coloured numbers (blue above 0, red below), the scores, the weights. An arrow is as wide as its weight.
 
 # %%
+from practicum_utils.visualize import draw_masking, draw_pooling, draw_weights
+
 draw_pooling(words, states, scores, weights, pooled)
 
 # %% [markdown]
@@ -409,6 +399,8 @@ draw_pooling(words[:3], states, batch_scores[1], wrong_weights[1], wrong_pooled[
 # - **Run**, point at 3, 2, 1 and the padding that stays. The package has the function; do not type it.
 
 # %%
+from practicum_utils.models import reverse_states
+
 two = torch.tensor([[1.0, 2, 3, 0], [4, 5, 0, 0]]).unsqueeze(2)
 reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 
@@ -431,6 +423,8 @@ reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 # - **Say:** a trick as old as spam filters; the readers keep doing the rest.
 
 # %%
+from practicum_utils.models import PairEmbedding, hash_ngrams
+
 two_texts = torch.tensor([vocab.encode("not good".split()), vocab.encode("so good".split())])
 hash_ngrams(two_texts, longest=2, buckets=2**18).squeeze(2)
 
@@ -472,7 +466,11 @@ PairEmbedding(size=16)(two_texts).shape
 #   vector beside it.
 
 # %%
-print(inspect.getsource(SimpleRNN))
+from inspect import getsource
+
+from practicum_utils.models import SimpleRNN
+
+print(getsource(SimpleRNN))
 
 # %% [markdown]
 # `AttentionRNN` has the same layers and four changes. Its `hidden` layer takes `S` numbers instead of `2H`; there are
@@ -828,14 +826,16 @@ if good:
     remember("attention_rnn", history, model, test_set)
 
 # %% [markdown] fold="And your guess?" only="student"
-# In our runs the test accuracy was between @LOW and @HIGH, whichever seed we took; yours will differ a little. That is
-# @MORE than the simple RNN's.
+# In our runs the test accuracy was between 0.895 and 0.91, whichever seed we took; yours will differ a little. That is
+# one to two points more than the average and the simple RNN.
 
 # %% [markdown]
 # First, how the three models learned. A line is the mean of three runs with other seeds, the band reaches from the
 # lowest to the highest of them, and the squares are your run:
 
 # %%
+from practicum_utils.visualize import compare_curves, compare_models, show_ablation
+
 compare_curves("mean_embedding", "simple_rnn", "attention_rnn", yours={"attention_rnn": history})
 
 # %% [markdown]
@@ -864,7 +864,17 @@ compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attenti
 show_ablation()
 
 # %% [markdown]
-# @ABLATION
+# The first four rows differ in the pooling only. The last states reach 0.86, the maximum and the mean of all states
+# 0.89 to 0.90, and attention 0.90. So the largest step, three points, comes from looking at all states at all. What
+# attention adds to the mean is less than a point, and the ranges of the two meet, so three seeds do not prove it.
+#
+# The last row has attention, and no pairs of words. It reaches 0.887, so the pairs are worth more than a point, which
+# is clearly more than the difference between seeds. (The row *last* is not the simple RNN of lesson 03, which reaches
+# 0.88 with last states. That one begins with open gates, and these models do not. This may be the reason, but we have
+# not tested it.)
+#
+# The star of the figure above, NB-SVM, is still a point ahead of us. It counts up to three words in a row, over the
+# whole review.
 
 # %% [markdown]
 # ## Where the model pooled
@@ -1061,6 +1071,8 @@ print(table)
 # **Guess before you run:** how much accuracy is lost without the weights that the model has learned?
 
 # %% tell=true
+import copy
+
 even = copy.deepcopy(model)
 nn.init.zeros_(even.score.weight)
 before = run_epoch(model, validation_loader, loss_fn)
@@ -1082,6 +1094,8 @@ print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f
 # - **Point at** the word with the largest effect, and at its weight.
 
 # %%
+import textwrap
+
 print(textwrap.fill(reviews["validation"][@RIGHT]["text"], 96))
 
 # %% [markdown] only="student"
