@@ -29,10 +29,11 @@ def tensors(places=8, size=6, real=None, seed=0, sharp=2.0):
     return states, scores, weights, weights @ states
 
 
-def colours(diagram):
-    """The share of pixels near the colour of faults."""
+def colours(diagram, opaque=1.0):
+    """The share of pixels near the colour of faults, or near that colour on white."""
     pixels = np.asarray(Image.open(io.BytesIO(diagram.png)).convert("RGB")) / 255
-    return float((abs(pixels - to_rgb(FAULT)).max(axis=2) < 0.08).mean())
+    wanted = 1 - opaque * (1 - np.array(to_rgb(FAULT)))
+    return float((abs(pixels - wanted).max(axis=2) < 0.08).mean())
 
 
 def test_a_right_model_is_told_with_its_numbers():
@@ -64,6 +65,9 @@ def test_weight_on_padding_is_a_fault_with_its_sum():
     diagram = draw_pooling(WORDS[:3], states, scores, weights, pooled)
     assert f"Fault: {weights[3:].sum():.2f} of the weight lies on padding" in diagram.caption
     assert "orange" in diagram.alt and colours(diagram) > 1e-3
+    right = draw_pooling(WORDS, states, scores, weights, pooled)
+    arrows = colours(diagram, opaque=0.5) - colours(right, opaque=0.5)
+    assert arrows > 0.02 * weights[3:].sum()  # as wide as the weight
 
 
 def test_little_weight_on_padding_is_not_told_as_none():
