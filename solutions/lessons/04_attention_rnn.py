@@ -231,8 +231,9 @@ weights = batch_scores.softmax(dim=1)
 print(f"weight on the padding of row 1: {weights[1, 3:].sum():.2f}")
 
 # %% [markdown]
-# With 0.78 of the weight, most of the second review's vector comes from places where there is no word. In the picture
-# of the steps such weight is orange, and so is the sum that lies on the padding:
+# With 0.78 of the weight, most of the second review's vector comes from places where there is no word. Here are the
+# steps in one picture. The mask is drawn too, although we have not used it yet, so that one can see where the padding
+# is. Weight on padding is orange, and so is its sum:
 
 # %%
 draw_masking(batch_scores, mask, weights, batch_scores, both)
@@ -1005,7 +1006,11 @@ print(f"tau = {tau:.2f} for this sentence")
 #
 # ## Weights and effects of a review
 #
-# Now you know everything that the next picture shows. @PICTURE
+# Now you know everything that the next picture shows. Sentences come first: the answer, the highest weights, how they
+# are spread (the entropy), and tau between weights and effects. Then follow two rows of the same words. In the first
+# row a blue mark is the word's weight, counted in even shares: the thicker the bar under it, the more. In the second
+# row the marks are effects on the logit: teal, with the bar above, for a word that speaks for *positive*, and orange,
+# with the bar below, for one that speaks against it.
 
 # %% [markdown] only="presenter" minutes=2
 # - **Run** the sentence, then review 3. Let somebody read the words with the most weight, and those with the largest
@@ -1096,7 +1101,7 @@ print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f
 # %%
 import textwrap
 
-print(textwrap.fill(reviews["validation"][@RIGHT]["text"], 96))
+print(textwrap.fill(reviews["validation"][177]["text"], 96))
 
 # %% [markdown] only="student"
 # Write your words between the quotes, and see how much of the weight, and of the effect, they have. (As long as
@@ -1104,13 +1109,13 @@ print(textwrap.fill(reviews["validation"][@RIGHT]["text"], 96))
 
 # %% only="student"
 my_words = ""  # three to six words of the review
-predict_then_reveal(model, validation_set, @RIGHT, guess=my_words)
+predict_then_reveal(model, validation_set, 177, guess=my_words)
 
 # %% [markdown] only="walkthrough"
 # The class chose these:
 
 # %% only="walkthrough"
-predict_then_reveal(model, validation_set, @RIGHT, guess="@CLASS")
+predict_then_reveal(model, validation_set, 177, guess="@CLASS")
 
 # %% [markdown] fold="What can be learned from it?" only="student, walkthrough"
 # @LEARNED
@@ -1119,7 +1124,7 @@ predict_then_reveal(model, validation_set, @RIGHT, guess="@CLASS")
 # @WRONGINTRO
 
 # %% only="student"
-predict_then_reveal(model, validation_set, @WRONG)
+predict_then_reveal(model, validation_set, 319)
 
 # %% [markdown] fold="And what misled ours?" only="student"
 # @MISLED
