@@ -209,7 +209,7 @@ draw_weights(words, {"last vector": last, "mean": mean, "attention": weights})
 # %% [markdown]
 # ## The padding must not count
 #
-# Reviews come in batches, and most rows of a batch end in padding. Take a batch of two: our review, and one that ends
+# Reviews come in batches, and the shorter ones of a batch end in padding. Take a batch of two: our review, and one that ends
 # after three words, so that its other five places are padding. The LSTM gives a vector there as well, and the vector
 # has a score. A softmax does not know that no word stands there, so these places get weight like all others:
 
@@ -254,7 +254,9 @@ draw_masking(batch_scores, mask, zeroed.softmax(dim=1), zeroed, both)
 
 # %% [markdown]
 # A score of 0 is not low enough, because the exponential of 0 is 1. Which score has an exponential of 0? Minus
-# infinity has, and exactly so. (A large negative number often gives 0 as well, because a computer rounds: in 32 bits,
+# infinity has, and exactly so. A table's
+# [`masked_fill`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html) puts it where the mask
+# is False. (A large negative number often gives 0 as well, because a computer rounds: in 32 bits,
 # exp(-104) is 0. But whether that is negative enough depends on the other scores of the row. Minus infinity always
 # is.)
 
@@ -314,8 +316,9 @@ weights = masked_softmax(batch_scores, mask)
 draw_masking(batch_scores, mask, weights, hidden, both)
 
 # %% [markdown]
-# The steps of your own function, with the same two reviews. Nothing should be orange: the padding has the score
-# minus infinity and the weight 0, and the three words of row 1 share the whole 1 among themselves.
+# These are the same two reviews, with the filled scores from above and the weights of your function. Nothing should
+# be orange: the padding has the score minus infinity and the weight 0, and the three words of row 1 share the whole 1
+# among themselves.
 #
 # And what about a row without any word? PyTorch's own softmax gives `nan` there, *not a number*, and after one
 # training step every weight of the model would be `nan` too. Ours stops with a message:
@@ -384,9 +387,9 @@ wrong_pooled, wrong_weights = attention_pool(batch_states, batch_scores, no_mask
 draw_pooling(words[:3], states, batch_scores[1], wrong_weights[1], wrong_pooled[1])
 
 # %% [markdown]
-# Four fifths of this vector say nothing about the review, and they change with the length of the longest review that
-# happens to be in the same batch. The loss would still go down, which makes a forgotten mask hard to find: so look at
-# the weights on the padding.
+# More than three quarters of this vector say nothing about the review, and they would change with the length of the
+# longest review that happens to be in the same batch. Nothing warns you: the shapes are right and every row sums to 1.
+# So when you write a mask, look at the weights on the padding.
 
 # %% [markdown]
 # ## Two readers, one vector for each word
@@ -416,12 +419,12 @@ reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 # third one, which belongs to the **pair** of this word and the word before it.
 #
 # There are millions of different pairs, too many for a table with a row for each. A fixed formula, a
-# **hash**, therefore sends every pair to one of 262,144 rows, and some pairs have to share a row. The package does
-# this for us:
+# **hash**, therefore sends every pair to one of 262,144 rows, and some pairs have to share a row. (The trick has been
+# used for spam filters: [Weinberger et al., 2009](https://arxiv.org/abs/0902.2206).) The package does this for us:
 
 # %% [markdown] only="presenter" minutes=3
 # - **Run** both cells. **Ask:** why are the two numbers of *good* not the same? *It has another word before it.*
-# - **Say:** a trick as old as spam filters; the readers keep doing the rest.
+# - **Say:** the readers keep doing the rest; the pairs are a help, and the ablation will show how much of one.
 
 # %%
 from practicum_utils.models import PairEmbedding, hash_ngrams
@@ -978,7 +981,8 @@ from practicum_utils.visualize import agreement, kendall_tau, leave_one_out
 assert torch.allclose(leave_one_out(model, sentence), effects, atol=1e-3)
 
 # %% [markdown]
-# Do the words with large weights also have large effects? **Kendall's tau** compares two orders of the same words.
+# Do the words with large weights also have large effects?
+# [**Kendall's tau**](https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.kendalltau.html) compares two orders of the same words.
 # It takes every pair of words, adds 1 if both orders agree which of the two comes first and subtracts 1 if they
 # do not, and divides by the number of pairs. So 1 means the same order, 0 no relation, and -1 the reverse.
 
