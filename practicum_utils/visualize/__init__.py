@@ -7,8 +7,11 @@ from practicum_utils.visualize.diagrams import (
     draw_attention_product,
     draw_block,
     draw_encoder_decoder,
+    draw_masking,
+    draw_pooling,
     draw_rnn,
     draw_self_attention,
+    draw_weights,
     show_shapes,
 )
 from practicum_utils.visualize.explore import explore_attention, look_at_text, predict_then_reveal
@@ -25,8 +28,11 @@ __all__ = [
     "draw_attention_product",
     "draw_block",
     "draw_encoder_decoder",
+    "draw_masking",
+    "draw_pooling",
     "draw_rnn",
     "draw_self_attention",
+    "draw_weights",
     "explore_attention",
     "kendall_tau",
     "leave_one_out",

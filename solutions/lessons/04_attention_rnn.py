@@ -1,17 +1,17 @@
 # %% [markdown]
 # # Lesson 04: An RNN with attention
 #
-# The simple RNN let its two last vectors decide. Here every word's vector has a say in the answer, and the
-# model learns how much. These shares, the **attention weights**, can be looked at, so we shall see on which
-# words the model relies. Then we measure how far such a picture may be trusted. On the way, one thing will
-# go wrong.
+# The simple RNN of lesson 03 judged a review by its two last vectors. In this lesson every word's vector has a say in
+# the answer, and the model learns how much of a say each of them gets. These shares are called **attention weights**.
+# They can be looked at, so we can see on which words the model relies. Then we measure how far such a picture
+# can be trusted. On the way one thing will go wrong, and you will find out why.
 #
 # **You will be able to**
 # - pool a review by attention: scores, softmax, convex combination;
 # - keep the padding out of it, and say why minus infinity is the right score for it;
-# - write `AttentionRNN`, in which the pooling and the pairs of words are new;
-# - look at a model's outputs when its loss stays where it is;
-# - show where a model pooled, and measure whether those words decide.
+# - write `AttentionRNN`, which reads like `SimpleRNN` and pools in a new way;
+# - find the cause of a training run that goes wrong, by asking questions whose answers differ;
+# - show where a model pooled, and measure whether the words with large weights are those that decide.
 #
 # **Time:** 80 minutes of class, 27 of them in three exercises; the training takes about a minute on a
 # laptop. **Needs:** lessons 01 to 03.
@@ -35,6 +35,7 @@ from practicum_utils.checks import check, verdict
 from practicum_utils.data import (
     ReviewDataset,
     Vocabulary,
+    hold_out,
     load_reviews,
     make_loader,
     token_mask,
@@ -51,18 +52,20 @@ from practicum_utils.training import (
     remember,
     set_seed,
 )
-from practicum_utils.visualize import compare_models, show_ablation, show_losses
+from practicum_utils.visualize import show_losses
 
 set_seed(0)
 device = pick_device()
 
 # %% [markdown]
 # ## Before we go on, let's revisit lesson 03
+#
+# These are the simple RNN of lesson 03, and below it the average of word vectors of lesson 02:
 
 # %% [markdown] only="presenter" minutes=3
 # - **Read aloud:** "This was a very bad movie to me." **Ask:** at which word does the last vector stand, and
 #   which word decides?
-# - **Write** 0.89 on the board, twice.
+# - **Write** the two test accuracies on the board.
 
 # %% tell=true
 simple = recall("simple_rnn")
@@ -73,41 +76,47 @@ baseline = recall("mean_embedding")
 print(baseline)
 
 # %% [markdown]
-# The RNN knows the order of the words, and still it does hardly better than their average. Think of the
-# review *"This was a very bad movie to me."* The last vector stands at *me*. The word that decides is
-# *bad*, three places before it, and whatever the network knows about *bad* has to survive until the end. In a
+# The RNN knows the order of the words, and the average does not. Still it is no better: in our runs the RNN reached
+# between 0.875 and 0.89 on the test reviews, and the average 0.885 to 0.89. Why does the order help so little?
+#
+# ### Why are we taking the last vector?
+#
+# Think of the review *"This was a very bad movie to me."* The last vector stands at *me*. The word that decides is
+# *bad*, three places before it, and whatever the network has understood at *bad* has to survive until the end. In a
 # review of 256 words it may have to survive for two hundred places.
 #
-# But the LSTM gives us a vector at every word, and until now we threw all but the last one away. This
-# lesson keeps them all, and lets the model **decide** which of them to use, review by review.
+# But the LSTM gives us a vector at every word. So instead of picking one vector, we can give each of them a weight
+# and add them all up, and let the model learn a function that **decides** on the weights, review by review. What is
+# left to explain is where the weights come from, and that we do by hand first.
 
 # %% [markdown]
-# The data and the recipe are those of lesson 03. (`full_or_fast(a, b)` is `a` for you; `b` is for our own
-# tests, which run every lesson on less data.)
+# The data and the recipe are those of lesson 03. Again we look at 2,000 validation reviews while we work, and at
+# the test reviews only once, at the end. (`full_or_fast(a, b)` is `a` for you; `b` is for our own tests, which run
+# every lesson on less data.)
 
 # %%
-reviews = load_reviews(max_train=full_or_fast(None, 4_000), max_test=full_or_fast(None, 500))
+reviews = hold_out(load_reviews(max_train=full_or_fast(None, 4_000), max_test=full_or_fast(None, 500)))
 vocab = Vocabulary.build(tokenize_all(reviews["train"]["text"]), full_or_fast(20_000, 5_000))
 
 # %%
 max_length = full_or_fast(RECIPE.max_length, 64)
 train_set = ReviewDataset(reviews["train"], vocab, max_length)
-test_set = ReviewDataset(reviews["test"], vocab, max_length)
+validation_set = ReviewDataset(reviews["validation"], vocab, max_length)
 
 # %%
 train_loader = make_loader(train_set, RECIPE.batch_size, shuffle=True)
-test_loader = make_loader(test_set, RECIPE.batch_size)
+validation_loader = make_loader(validation_set, RECIPE.batch_size)
 
 # %% [markdown]
 # ## Attention pooling by hand
 #
-# First by hand, with eight words and a state for each that is small enough to print (`H = 3`). In the model
-# the states come from the LSTMs; here they are random numbers.
+# We take the eight words of that review, and a state for each that is small enough to print (`H = 3`). In the model
+# the states come from the LSTMs; here they are random numbers, because for now we only want to follow the arithmetic.
 
 # %% [markdown] only="presenter" minutes=8
 # - **Say** the three steps with a finger each: score, softmax, sum. Run a cell per step.
 # - **Ask before the softmax:** which word will get most? *"bad", 0.69 of it: its score is 3.62.*
-# - **Say:** here we cheat, `v` is the state of "bad". Training has to find such a `v`.
+# - **Point at the picture:** the arrows together are as wide as the head, because the weights sum to 1.
 # - **Ask:** what are the weights if only the last vector counts? *One 1, seven 0.*
 
 # %%
@@ -118,9 +127,9 @@ for word, state in zip(words, states, strict=True):
     print(f"{word:<6}", state)
 
 # %% [markdown]
-# **Scores.** Every state gets one number, which says how much the state resembles a vector `v`. The model
-# learns `v`. Let us pretend that training has already found a useful one, which points where the state of
-# *bad* points:
+# **Step 1: scores.** Every state $s_t$ gets one number, its score $e_t = v \cdot s_t$, which says how much the state
+# resembles a vector $v$. The model learns `v` in training. We cheat here, and pretend that training has already found
+# a useful one, which points where the state of *bad* points:
 
 # %%
 v = states[4]
@@ -129,8 +138,17 @@ for word, score in zip(words, scores, strict=True):
     print(f"{word:<6} {score:+.2f}")
 
 # %% [markdown]
-# **Softmax.** A score can be any number, and we want shares. The exponential makes every score positive, and
+# The largest score is that of *bad*, 3.62. The smallest is below 0.
+
+# %% [markdown] guess="share"
+# **Guess before you run:** in the next step the eight scores become eight shares that sum to 1. How large is the share
+# of *bad*?
+
+# %% [markdown]
+# **Step 2: softmax.** A score can be any number, and we want shares. The exponential makes every score positive, and
 # dividing by the sum makes the results add up to 1:
+#
+# $$w_t = \frac{\exp(e_t)}{\exp(e_1) + \dots + \exp(e_T)}$$
 
 # %%
 exponentials = scores.exp()
@@ -139,10 +157,14 @@ assert torch.allclose(weights, scores.softmax(dim=0))
 for word, weight in zip(words, weights, strict=True):
     print(f"{word:<6} {weight:.3f}  {'#' * round(40 * weight.item())}")
 
+# %% [markdown] fold="And your guess?" only="student"
+# *Bad* has 0.69, more than two thirds. The second largest score was 1.93, about half as large, but its share is only
+# 0.13. A softmax goes by *differences* of scores: 1.69 less means $\exp(1.69) = 5.4$ times less.
+
 # %% [markdown]
-# **Convex combination.** The review's vector is the sum of the states, each multiplied by its weight. Because
-# the weights are at least 0 and sum to 1, the result lies between the states: it is an average in which
-# some words count more than others.
+# **Step 3: convex combination.** The review's vector is the sum of the states, each multiplied by its weight:
+# `pooled` $= w_1 s_1 + \dots + w_T s_T$. Because the weights are at least 0 and sum to 1, it is called a *convex
+# combination*. The result lies between the states, as an average does, but some words count more than others.
 
 # %%
 pooled = torch.zeros(3)
@@ -158,22 +180,42 @@ assert torch.allclose(weights @ states, pooled)
 weights @ states
 
 # %% [markdown]
-# The last vector of lesson 03 and the average of lesson 02 are special cases of this. With all the weight on
-# one word we get that word's state, and with equal weights we get the mean:
+# Here are the three steps in one picture, drawn from these tensors. Read it from below: the words, their states as
+# columns of coloured numbers (blue above 0, red below), the scores, the weights. An arrow is as wide as its weight.
 
 # %%
-print(torch.tensor([0.0, 0, 0, 0, 0, 0, 0, 1]) @ states, "is the last state")
-print(torch.full((8,), 1 / 8) @ states, "is the mean")
+from practicum_utils.visualize import draw_masking, draw_pooling, draw_weights
+
+draw_pooling(words, states, scores, weights, pooled)
+
+# %% [markdown]
+# You can see that the pooled vector has nearly the colours of the state of *bad*, because most of it comes from
+# there.
+#
+# The last vector of lesson 03 and the average of lesson 02 are special cases of this pooling. With all the weight on
+# the last word we get the last state, and with equal weights we get the mean:
+
+# %%
+last = torch.tensor([0.0, 0, 0, 0, 0, 0, 0, 1])
+mean = torch.full((8,), 1 / 8)
+assert torch.equal(last @ states, states[-1])
+assert torch.allclose(mean @ states, states.mean(dim=0))
+draw_weights(words, {"last vector": last, "mean": mean, "attention": weights})
+
+# %% [markdown]
+# So a model with attention can do all that the earlier two could, if training finds that it should. And it can
+# choose differently for every review, since the scores depend on the states.
 
 # %% [markdown]
 # ## The padding must not count
 #
-# Now a batch: our review, and a shorter one that ends after three words. Its other five places are padding.
-# A softmax does not know that; it gives them weight like any other places:
+# Reviews come in batches, and the shorter ones of a batch end in padding. Take a batch of two: our review, and one that ends
+# after three words, so that its other five places are padding. The LSTM gives a vector there as well, and the vector
+# has a score. A softmax does not know that no word stands there, so these places get weight like all others:
 
 # %% [markdown] only="presenter" minutes=14
-# - **Run** the first two cells. **Ask:** why is 0 not the right score for padding? *exp(0) is 1; 0.30 of the
-#   weight stays on it.*
+# - **Run** the first cells. **Ask at the picture:** why is 0 not the right score for padding? *exp(0) is 1; 0.30
+#   of the weight stays on it.*
 # - **4.1: type** the mask first, then the softmax, and the error for empty rows last.
 # - **Often:** softmax first, then times the mask. The rows no longer sum to 1.
 # - **Often:** the mask the wrong way round. True is a real token, always; `~` turns it.
@@ -183,22 +225,40 @@ print(torch.full((8,), 1 / 8) @ states, "is the mean")
 # %%
 batch_scores = scores.repeat(2, 1)  # (B, T)
 lengths = torch.tensor([8, 3])
+mask = token_mask(lengths, 8)  # (B, T), True on real tokens
+both = [words, words[:3]]
 weights = batch_scores.softmax(dim=1)
 print(f"weight on the padding of row 1: {weights[1, 3:].sum():.2f}")
 
 # %% [markdown]
-# Most of the second review's vector would come from places where there is no word. The weights there must
-# be 0. Setting the *scores* to 0 is not enough, because the exponential of 0 is 1:
+# With 0.78 of the weight, most of the second review's vector comes from places where there is no word. Here are the
+# steps in one picture. The mask is drawn too, although we have not used it yet, so that one can see where the padding
+# is. Weight on padding is orange, and so is its sum:
 
 # %%
-mask = token_mask(lengths, 8)  # True on real tokens
-zeroed = (batch_scores * mask).softmax(dim=1)
-print(f"scores times mask: {zeroed[1, 3:].sum():.2f} on the padding")
+draw_masking(batch_scores, mask, weights, batch_scores, both)
 
 # %% [markdown]
-# Which score has an exponential of 0? Minus infinity has, and exactly so. (A large negative number often gives
-# 0 as well, because a computer rounds: in 32 bits, exp(-104) is 0. But whether that is negative enough
-# depends on the other scores of the row, and minus infinity always is.)
+# We want the weights of padding to be 0. A first idea is to set the *scores* there to 0, by multiplying with the mask.
+
+# %% [markdown] guess="zeroed"
+# **Guess before you run:** how much weight is left on the padding then?
+
+# %%
+zeroed = batch_scores * mask
+draw_masking(batch_scores, mask, zeroed.softmax(dim=1), zeroed, both)
+
+# %% [markdown] fold="And your guess?" only="student"
+# Still 0.30 of it. A score of 0 is a score like any other: its exponential is 1, and that is no small number beside
+# the exponentials of the words' scores.
+
+# %% [markdown]
+# A score of 0 is not low enough, because the exponential of 0 is 1. Which score has an exponential of 0? Minus
+# infinity has, and exactly so. A table's
+# [`masked_fill`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html) puts it where the mask
+# is False. (A large negative number often gives 0 as well, because a computer rounds: in 32 bits,
+# exp(-104) is 0. But whether that is negative enough depends on the other scores of the row. Minus infinity always
+# is.)
 
 # %%
 print(torch.tensor(-torch.inf).exp())
@@ -206,10 +266,11 @@ hidden = batch_scores.masked_fill(~mask, -torch.inf)
 print(hidden[1])
 
 # %% [markdown]
-# Write it as a function. For the softmax itself take PyTorch's `torch.softmax`: it subtracts the largest
-# score of a row first, so that no exponential grows beyond what a computer can hold.
+# Now write it as a function. For the softmax itself take PyTorch's
+# [`torch.softmax`](https://docs.pytorch.org/docs/stable/generated/torch.softmax.html): it subtracts the largest score
+# of a row first, so that no exponential grows beyond what a computer can hold.
 #
-# One kind of row has no softmax at all, a row of nothing but padding: there 0 would be divided by 0. Such a
+# One kind of row has no softmax at all, a row of nothing but padding, because there 0 would be divided by 0. Such a
 # row means that something went wrong earlier, so raise a `ValueError` that says so.
 
 # %% exercise="4.1" minutes=5 catch_up="from practicum_utils.models import masked_softmax"
@@ -252,13 +313,15 @@ check("4.1", masked_softmax)
 
 # %%
 weights = masked_softmax(batch_scores, mask)
-print(weights.sum(dim=1))
-weights[1]
+draw_masking(batch_scores, mask, weights, hidden, both)
 
 # %% [markdown]
-# You should see two ones, then three weights and five zeros. And a row without any word? PyTorch's own
-# softmax gives `nan` there, *not a number*, and after one training step every weight of the model would be
-# `nan` too. Ours stops with a message:
+# These are the same two reviews, with the filled scores from above and the weights of your function. Nothing should
+# be orange: the padding has the score minus infinity and the weight 0, and the three words of row 1 share the whole 1
+# among themselves.
+#
+# And what about a row without any word? PyTorch's own softmax gives `nan` there, *not a number*, and after one
+# training step every weight of the model would be `nan` too. Ours stops with a message:
 
 # %%
 empty = torch.tensor([False] * 8).unsqueeze(0)
@@ -303,19 +366,38 @@ def attention_pool(states, scores, mask):
 check("4.2", attention_pool)
 
 # %%
-batch_pooled, weights = attention_pool(states.repeat(2, 1, 1), batch_scores, mask)
+batch_states = states.repeat(2, 1, 1)  # (B, T, H)
+batch_pooled, weights = attention_pool(batch_states, batch_scores, mask)
 assert torch.allclose(batch_pooled[0], pooled, atol=1e-6)
 batch_pooled
 
 # %% [markdown]
-# Row 0 is the vector that the loop gave, and row 1 is made of three words only.
+# Row 0 is the vector that the loop gave. Row 1 is the short review, made of its three words only:
+
+# %%
+draw_pooling(words[:3], states, hidden[1], weights[1], batch_pooled[1])
+
+# %% [markdown]
+# For comparison, here is the same review in a model that forgot the mask. We call your function with a mask that says
+# that all eight places are real words:
+
+# %%
+no_mask = torch.ones_like(mask)
+wrong_pooled, wrong_weights = attention_pool(batch_states, batch_scores, no_mask)
+draw_pooling(words[:3], states, batch_scores[1], wrong_weights[1], wrong_pooled[1])
+
+# %% [markdown]
+# More than three quarters of this vector say nothing about the review, and they would change with the length of the
+# longest review that happens to be in the same batch. Nothing warns you: the shapes are right and every row sums to 1.
+# So when you write a mask, look at the weights on the padding.
 
 # %% [markdown]
 # ## Two readers, one vector for each word
 #
 # In lesson 03 the second LSTM read the review from its end. Its vectors come out in that order too, the last
-# word's vector first. So we turn them around once more; then each word has both of its vectors side by side.
-# The package's `reverse_states` does for vectors what your `reverse_reviews` does for token ids:
+# word's vector first. So we turn them around once more, and then each word has both of its vectors side by side.
+# The package's `reverse_states` does for vectors what your `reverse_reviews` does for token ids. Here it gets two
+# "reviews" of three and of two words, each word with a vector of one number:
 
 # %% [markdown] only="presenter" minutes=2
 # - **Run**, point at 3, 2, 1 and the padding that stays. The package has the function; do not type it.
@@ -327,19 +409,22 @@ two = torch.tensor([[1.0, 2, 3, 0], [4, 5, 0, 0]]).unsqueeze(2)
 reverse_states(two, torch.tensor([3, 2])).squeeze(2)
 
 # %% [markdown]
+# The words are turned around, and the padding stays at the end.
+
+# %% [markdown]
 # ## Words that belong together
 #
 # *Good* and *not good* mean opposite things. The two readers can learn that from the order of the words, but
-# 20,000 reviews are few to learn it from. So we help them. Beside the two readers' vectors, each word gets a
+# 18,000 reviews are few to learn it from. So we help them. Beside the two readers' vectors, each word gets a
 # third one, which belongs to the **pair** of this word and the word before it.
 #
 # There are millions of different pairs, too many for a table with a row for each. A fixed formula, a
-# **hash**, therefore sends every pair to one of 262,144 rows, and some pairs have to share a row. Here the
-# package does this for us:
+# **hash**, therefore sends every pair to one of 262,144 rows, and some pairs have to share a row. (The trick has been
+# used for spam filters: [Weinberger et al., 2009](https://arxiv.org/abs/0902.2206).) The package does this for us:
 
 # %% [markdown] only="presenter" minutes=3
 # - **Run** both cells. **Ask:** why are the two numbers of *good* not the same? *It has another word before it.*
-# - **Say:** a trick as old as spam filters; the readers keep doing the rest.
+# - **Say:** the readers keep doing the rest; the pairs are a help, and the ablation will show how much of one.
 
 # %%
 from practicum_utils.models import PairEmbedding, hash_ngrams
@@ -362,16 +447,20 @@ PairEmbedding(size=16)(two_texts).shape
 # %% [markdown]
 # ## The model
 #
-# The score of a state $s$ is $v \cdot \tanh(W s + b)$: a linear layer (`attention`, with $W$ and $b$), a `tanh`,
-# and a linear layer without bias (`score`, with $v$). This is the *additive* attention of
-# [Bahdanau, Cho and Bengio, 2015](https://arxiv.org/abs/1409.0473). By hand our score was $v \cdot s$; the
-# additional layer lets the model look at a state from several sides before it gives a score.
+# By hand the score of a state was $e_t = v \cdot s_t$. The model looks at a state from several sides before it gives a
+# score: it sends the state through a linear layer (`attention`, with $W$ and $b$) and a `tanh`, and then through a
+# linear layer without bias (`score`, with $v$):
 #
-# Everything else is as in `SimpleRNN`, with dropout in the same two places: after the embedding of the words, and
-# before `output`. The comments `# New:` say what is different.
+# $$e_t = v \cdot \tanh(W s_t + b)$$
+#
+# This is the *additive* attention of [Bahdanau, Cho and Bengio, 2015](https://arxiv.org/abs/1409.0473). $W$, $b$ and
+# $v$ are learned together with everything else, by the gradient of the loss.
+#
+# The rest is as in `SimpleRNN`. Here it is once more, as the package has it, to copy from and to compare with. (Its
+# last line in `__init__` says how the weights begin; in our lessons a function `new_model` does that.)
 
 # %% [markdown] only="presenter" minutes=18
-# Most of it is the simple RNN. Let them copy that from lesson 03, and spend the time on the lines that
+# Most of it is the simple RNN. Let them copy that from the cell above, and spend the time on the lines that
 # say `# New:`.
 #
 # - **Type** `read`, then in `forward` scores, pooling, logits, a shape behind each.
@@ -380,14 +469,27 @@ PairEmbedding(size=16)(two_texts).shape
 # - **Often:** the backward states are joined without `reverse_states`: then each word has the other end's
 #   vector beside it.
 
+# %%
+from inspect import getsource
+
+from practicum_utils.models import SimpleRNN
+
+print(getsource(SimpleRNN))
+
+# %% [markdown]
+# `AttentionRNN` has the same layers and four changes. Its `hidden` layer takes `S` numbers instead of `2H`; there are
+# `pairs`, `attention` and `score`; `read` runs both readers and returns the vectors of all words; and dropout is 0.5,
+# because a model with more weights learns its training reviews by heart more easily. Dropout stays in the same two
+# places, after the embedding of the words and before `output`. The comments `# New:` mark what is different.
+
 # %% exercise="4.3" minutes=17 catch_up="from practicum_utils.models import AttentionRNN"
 class AttentionRNN(nn.Module):
     """Two LSTMs read the review, one from each end; attention decides which vectors count."""
 
     def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5, pair_size=16):
-        """Layers of SimpleRNN (hidden: S -> H), pairs, attention: S -> H, score: H -> 1, no bias."""
+        """The layers of SimpleRNN (hidden: S -> H), attention: S -> H, score: H -> 1 without bias."""
         super().__init__()
-        # New: dropout of 0.5, where SimpleRNN has 0.3
+        # New: dropout is 0.5, where SimpleRNN has 0.3
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=0)
         self.pairs = PairEmbedding(pair_size)  # New: each word with the one before it
         state_size = 2 * hidden_size + pair_size  # New: S, the numbers that stand at a word
@@ -457,8 +559,9 @@ class AttentionRNN(nn.Module):
 check("4.3", AttentionRNN)
 
 # %% [markdown]
-# As in lesson 03, the model begins with small word vectors. We leave the gates of its LSTMs as PyTorch makes
-# them: here no word has to survive until the end of the review.
+# As in lesson 03, the model begins with small word vectors. This time we leave the gates of its LSTMs as PyTorch makes
+# them. In lesson 03 we opened the forget gates so that a word could survive until the end of the review; here every
+# word is read at its own place, so it need not survive that long.
 
 # %% name="make-model"
 def new_model(dropout=0.5):
@@ -467,11 +570,11 @@ def new_model(dropout=0.5):
     return small_vectors(AttentionRNN(len(vocab), dropout=dropout)).to(device)
 
 # %% [markdown]
-# Send one batch through it first. Attention makes two promises that can be tested: the weights of each review sum
-# to 1, and the padding has none of them.
+# Send one batch through it first, before any training. Attention makes two promises that can be tested: the weights of
+# each review sum to 1, and the padding has none of them.
 
 # %% name="promises" verdict=true
-token_ids, lengths, labels = (part.to(device) for part in next(iter(test_loader)))
+token_ids, lengths, labels = (part.to(device) for part in next(iter(validation_loader)))
 logits, weights = new_model()(token_ids, lengths, return_weights=True)
 assert logits.shape == labels.shape and weights.shape == token_ids.shape
 assert torch.allclose(weights.sum(dim=1), torch.ones_like(labels))
@@ -482,8 +585,9 @@ print("ok: the weights sum to 1 and leave the padding out")
 # ## A short training run
 #
 # As in lesson 03, we first train on a few thousand reviews, for three epochs. That takes less than a minute, and it
-# shows whether learning works at all. The learning rate is a bold 1e-2, more than twice that of the recipe, so that
-# three epochs are enough.
+# shows whether learning works at all. Three epochs of so few reviews are only about 190 steps, so we take large ones:
+# a learning rate of 1e-2, more than twice the recipe's 4e-3. For a long training that would be too restless. Here we
+# only want to see quickly whether the loss falls.
 
 # %% [markdown] only="presenter" minutes=9
 # - **Run** (three epochs of about 4 s). Planted: 0.694, 0.693, 0.693.
@@ -525,7 +629,7 @@ def short_run():
     return losses, model
 
 # %% [markdown]
-# The two questions of lesson 03: is the loss a possible number, and does it go down?
+# We ask the two questions of lesson 03 again: is the loss a possible number, and does it go down?
 
 # %% [markdown] guess="losses"
 # **Guess before you run:** an untrained model has a loss of about 0.69. What will the loss be in the third epoch?
@@ -536,9 +640,9 @@ goes_down = losses[-1] < 0.7 * losses[0]
 verdict("4.D1", goes_down, ok="the loss goes down", symptom="the loss does not go down")
 
 # %% [markdown] fold="And your guess?" only="student"
-# In our run, once everything was right, the losses of the three epochs were 0.597, 0.054 and 0.001; yours will differ a
-# little. By the third epoch this model knows the few reviews by heart. If yours stayed at about 0.69, that is what
-# the next part is about.
+# In our runs, once everything was right, the loss of the first epoch was about @S1, that of the third below @S3; yours
+# will differ a little. By the third epoch this model knows the few reviews by heart. If yours stayed at about 0.69,
+# that is what the next part is about.
 
 # %% [markdown] diagnose="4.D1" evidence="model=model, untrained=new_model(dropout=0), run_epoch=run_epoch, loader=few_reviews()"
 # The same symptom as the third one of lesson 03, so think of what it was there, but do not believe that it must be
@@ -559,21 +663,23 @@ verdict("4.D1", goes_down, ok="the loss goes down", symptom="the loss does not g
 # review costs $-\log \sigma(1) = 0.31$ and the negative one $-\log(1 - \sigma(0)) = 0.69$, and with as many of one
 # kind as of the other, no training can bring the mean below 0.50.
 #
-# **They saturate.** Our run did not even come near 0.50. An output of 0 says "both are equally likely" here, and in
-# the first steps, before the model knows anything, that is the best answer to everything. So with the bold learning
-# rate the number inside the sigmoid is pushed down to about -36, for all reviews. There the curve of the sigmoid is
-# flat: its slope $\sigma(1 - \sigma)$ is about $10^{-16}$. Every gradient is multiplied by this slope on its way
-# back, so nothing of it arrives, and the model stays where it is: at $-\log 0.5 = 0.693$ for every review.
+# **They saturate.** Our run did not even come near 0.50. For the loss an output of 0 now means "both are equally
+# likely", and in the first steps, before the model knows anything, that is the best answer to everything. So with the
+# large learning rate the number inside the sigmoid is pushed down to about @INSIDE, for all reviews. There the curve of
+# the sigmoid is flat: its slope $\sigma(1 - \sigma)$ is about $10^{@SLOPE}$, where it would be 0.25 in the middle.
+# Every gradient is multiplied by this slope on its way back, so nothing of it arrives, and the model stays where it
+# is: at $-\log 0.5 = 0.693$ for every review.
 #
-# With half the learning rate the same program *creeps*: 0.669, 0.555, 0.510. That looks like a model that only
-# needs patience, and it is the more dangerous of the two: it will never get below 0.50.
+# With half the learning rate the same program *creeps*: @CREEP in our run. That looks like a model that only needs
+# patience, and this makes it the more dangerous of the two, because it can never get below 0.50.
 
 # %% [markdown] only="walkthrough"
 # ### Diagnosis
 #
-# The same symptom as the third one of lesson 03, so the same question first: does each step see only
-# the gradient of its own batch? We have mended `run_epoch` there, so it does. Look closer instead: 0.693 is log 2, the loss of a model that holds both answers for equally likely. Does it answer the same to every
-# review? Look at its answers:
+# The symptom is the third one of lesson 03, so the first question is the same: does each step see only the gradient of
+# its own batch? It does, because we have mended `run_epoch` there. So look closer at the number: 0.693 is
+# $\log 2$, the loss of a model that holds both answers for equally likely. Does it say the same about every review? Look
+# at its answers:
 
 # %% name="range" only="walkthrough" tell=true
 model.eval()
@@ -583,12 +689,12 @@ print(f"the model's outputs lie between {outputs.min():.2g} and {outputs.max():.
 print(f"share above 0, which means positive: {(outputs > 0).float().mean():.0%}")
 
 # %% [markdown] only="walkthrough"
-# A logit may be any number, and about half of these should be below 0. None is: somewhere they have become
-# probabilities, and all of them are next to 0. `BCEWithLogitsLoss` applies a sigmoid of its own, and so the
+# A logit may be any number, and about half of these should be below 0. None of them is. Somewhere they have become
+# probabilities, and all of them are next to 0. `BCEWithLogitsLoss` applies a sigmoid of its own, so the
 # numbers are squeezed twice.
 #
-# What does that predict? If the outputs can only be between 0 and 1, the best that a model can do is 1 for a
-# positive review and 0 for a negative one. Then the loss is
+# What would follow, if that is the cause? If the outputs can only be between 0 and 1, the best that a model can do is
+# 1 for a positive review and 0 for a negative one. The loss of these two answers is:
 
 # %% name="floor" only="walkthrough" tell=true
 best_positive = -torch.sigmoid(torch.tensor(1.0)).log()
@@ -598,8 +704,9 @@ print(f"negative review, output 0: loss {best_negative:.4f}")
 
 # %% [markdown] only="walkthrough"
 # With `p` the share of positive reviews, no training can bring the loss below the **floor**
-# `p * 0.3133 + (1 - p) * 0.6931`. That can be tested: let the model learn sixteen reviews by heart, where a
-# healthy model gets close to 0.
+# `p * 0.3133 + (1 - p) * 0.6931`. That can be tested. We let the model learn sixteen reviews by heart, where a
+# healthy model gets close to 0. The steps are smaller this time (3e-3), so that the sigmoid is not driven to its flat
+# end before anything has been learned.
 
 # %% name="one-batch" only="walkthrough" tell=true
 sixteen = [part[:16].to(device) for part in next(iter(few_reviews()))]
@@ -614,13 +721,14 @@ p = sixteen[2].mean()
 print(f"after 100 steps: {loss:.4f}; the floor: {p * best_positive + (1 - p) * best_negative:.4f}")
 
 # %% [markdown] only="walkthrough"
-# The loss stops where the formula says: a number that was computed from the suspected cause, and then found in the
-# experiment. So the second sigmoid is there.
+# The loss stops where the formula says. We computed this number from the suspected cause and then found it in an
+# experiment, so we can be confident that the second sigmoid is there.
 #
-# But the floor is 0.50, and our short run stayed at 0.69. Something more must hold it up there. An output of 0 says
-# "both are equally likely" here. In the first steps, before the model knows anything, that is the best answer to
-# everything, so the number inside the sigmoid is pushed down, for all reviews. How far down, and what is the slope
-# of the sigmoid there, by which every gradient is multiplied on its way back?
+# But for as many positive reviews as negative ones the floor is 0.50, and our short run stayed at 0.69. Something more
+# must hold it up there. For the loss an output of 0 now means "both are equally likely". In the first steps, before the
+# model knows anything, that is the best answer to everything, so the number inside the sigmoid is pushed down, for all
+# reviews. How far down is it, and what is the slope of the sigmoid there, by which every gradient is multiplied on
+# its way back?
 
 # %% name="saturation" only="walkthrough" tell=true
 print(f"inside the sigmoid: about {outputs.double().logit().mean():.0f}")
@@ -628,13 +736,12 @@ print(f"slope of the sigmoid there: {(outputs * (1 - outputs)).mean():.1g}; at 0
 
 # %% [markdown] only="walkthrough"
 # The sigmoid is **saturated**: it is so flat there that nothing of a gradient gets through, and the model stays
-# where it is. The bold learning rate took it there within one epoch. With half the rate the same model *creeps*:
-# 0.669, 0.555, 0.510. That looks like a model that needs patience, and it would creep on until 0.50, and no
-# further.
+# where it is. The large learning rate took it there within one epoch. With half the rate the same model *creeps*:
+# @CREEP in our run. That looks like a model that only needs patience, but it would creep on until 0.50 and no further.
 
 # %% [markdown] only="walkthrough"
-# The doctor's second opinion. It pushes the last layer far up and down, and looks how far the answer follows. (The
-# last line is its verdict in short, which our own tests compare.)
+# The doctor gives a second opinion. It pushes the last layer far up and down, and looks how far the answer follows.
+# (The last line is its verdict in short, which our own tests compare.)
 
 # %% name="doctor" only="walkthrough"
 from practicum_utils.doctor import examine
@@ -650,7 +757,7 @@ print(report.verdict)
 # %% [markdown] fix="double-sigmoid" rerun="one-batch, doctor, doctor-says"
 # ### The rule
 #
-# Leave the sigmoid to the loss. Then the same sixteen reviews, and the same short run:
+# Leave the sigmoid to the loss. Then we try the same sixteen reviews and the same short run again:
 
 # %% name="check-mended" only="walkthrough" verdict=true
 check("4.3", AttentionRNN)
@@ -661,7 +768,7 @@ check("4.3", AttentionRNN)
 # | the loss does not go down | `BCEWithLogitsLoss` expects logits (its name says so), and got probabilities | make sure that the loss function's inputs are valid: look at their range |
 #
 # The symptom was that of the third bug of lesson 03, and the rule is that of the second one, where the *labels*
-# were not valid. One symptom can have many causes; so look before you change anything.
+# were not valid. One symptom can have many causes, so look at the evidence before you change anything.
 
 # %% [markdown] only="student"
 # The doctor of lesson 03 can give a second opinion. It pushes the last layer far up and down, and looks how far the
@@ -677,46 +784,78 @@ examine(model, few_reviews(), loss_fn, optimizer, run_epoch)
 # %% [markdown]
 # ## All the reviews
 #
-# Now all 20,000 reviews by the recipe, three epochs. On a laptop this takes about a minute. (In Colab, *Runtime >
-# Change runtime type > T4 GPU* makes it a few seconds.)
+# Now all 18,000 training reviews by the recipe: three epochs at a learning rate of 0.004, like the simple RNN, so that
+# the two can be compared. On a laptop this takes about a minute. (In Colab, *Runtime > Change runtime type > T4 GPU*
+# makes it a few seconds.)
 
 # %% [markdown] only="presenter" minutes=3
-# - **Start it, then talk:** three epochs, about a minute. **Ask:** better than 0.89? *Between 0.90 and 0.91.*
+# - **Start it, then talk:** three epochs, about a minute. **Ask:** better than the simple RNN? *By a point or more.*
 # - **Read** the comparison: accuracy *and* seconds.
 
 # %% [markdown] guess="accuracy"
-# **Guess before you run:** the average of the word vectors and the simple RNN both scored 0.89. What will this
+# **Guess before you run:** you saw the test accuracies of the average and of the simple RNN at the top. What will this
 # model score?
 
 # %%
 model = new_model()
-history = fit(model, train_loader, test_loader, RECIPE.epochs, RECIPE.learning_rate)
+history = fit(model, train_loader, validation_loader, RECIPE.epochs, RECIPE.learning_rate)
+
+# %%
+history.plot("RNN with attention")
+
+# %% [markdown] only="student, walkthrough"
+# The training loss (the dark line) goes on falling until the model knows nearly all of its training reviews by heart.
+# The validation loss (the squares) stops falling after the first epoch and rises a little. So look at the accuracy as
+# well: it hardly changes any more while the model becomes more sure of itself, and a model that is sure and wrong pays
+# a high loss.
+
+# %% [markdown]
+# Nothing is left to choose now. So we look at the test reviews, for the first time and the only time:
+
+# %%
+test_set = ReviewDataset(reviews["test"], vocab, max_length)
+test_loader = make_loader(test_set, RECIPE.batch_size)
+history.test = run_epoch(model, test_loader, loss_fn)
+print(f"test accuracy {history.test.accuracy:.3f}")
 
 # %% name="result" verdict=true
-good = history.test_accuracy[-1] > 0.6
+good = history.test.accuracy > 0.6
 print("ok: far above the majority class" if good else "symptom: no better than guessing")
 
 # %% [markdown]
 # We keep the run for later lessons, but only if it was a healthy one:
 
 # %%
-history.plot("RNN with attention")
 if good:
     remember("attention_rnn", history, model, test_set)
+
+# %% [markdown] fold="And your guess?" only="student"
+# In our runs the test accuracy was between 0.895 and 0.91, whichever seed we took; yours will differ a little. That is
+# one to two points more than the average and the simple RNN.
+
+# %% [markdown]
+# First, how the three models learned. A line is the mean of three runs with other seeds, the band reaches from the
+# lowest to the highest of them, and the squares are your run:
+
+# %%
+from practicum_utils.visualize import compare_curves, compare_models, show_ablation
+
+compare_curves("mean_embedding", "simple_rnn", "attention_rnn", yours={"attention_rnn": history})
+
+# %% [markdown]
+# Then the test accuracies beside the seconds of training. The seconds were measured once, for all models, on one core
+# of one machine:
 
 # %% tell=true
 compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attention_rnn": history})
 
-# %% [markdown] only="student, walkthrough"
-# Ours is between 0.90 and 0.91, whichever seed we take, and yours will differ a little. That is more than a point
-# above the simple RNN.
-
 # %% [markdown]
 # ## Was it the pooling or the pairs?
 #
-# Two things are new in this model, so which of them was it? To find out, one makes an **ablation**: train the same
-# model again and again by the same recipe, and change one thing at a time. That is twelve more trainings, so we
-# show the results that come with the course, with three seeds for each row:
+# Two large things are new in this model, the pooling and the pairs, so which of them was it? To find out, one makes an
+# **ablation**: train the same model again and again by the same recipe, and change one thing at a time. That is twelve
+# more trainings, too many for a lesson, so we show the results that come with the course, with three seeds for each
+# row:
 
 # %% [markdown] only="presenter" minutes=2
 # - **Take bets** before you run it: last, max, mean or attention?
@@ -729,65 +868,87 @@ compare_models(yours={"mean_embedding": baseline, "simple_rnn": simple, "attenti
 show_ablation()
 
 # %% [markdown]
-# In these runs attention reaches 0.905, the maximum of the states 0.899, their mean 0.897, and the last states
-# 0.849. (The simple RNN of lesson 03 also uses last states, and reaches 0.89. It begins with open gates, and these
-# models do not. That may be the reason, but we have not tested it.) Without the pairs, attention falls to 0.892.
+# The first four rows differ in the pooling only. The last states reach 0.86, the maximum and the mean of all states
+# 0.89 to 0.90, and attention 0.90. So the largest step, three points, comes from looking at all states at all. What
+# attention adds to the mean is less than a point, and the ranges of the two meet, so three seeds do not prove it.
 #
-# So the pairs are worth more than a point, and attention is worth half a point or more against the two simpler
-# ways to use all the states. The star of lesson 03 is still a point above us. It counts up to three words in a
-# row, over the whole review.
+# The last row has attention, and no pairs of words. It reaches 0.887, so the pairs are worth more than a point, which
+# is clearly more than the difference between seeds. (The row *last* is not the simple RNN of lesson 03, which reaches
+# 0.88 with last states. That one begins with open gates, and these models do not. This may be the reason, but we have
+# not tested it.)
+#
+# The star of the figure above, NB-SVM, is still a point ahead of us. It counts up to three words in a row, over the
+# whole review.
 
 # %% [markdown]
 # ## Where the model pooled
 #
-# The weights come out of the same forward pass as the answer, so we can look at them. The sentence of the
-# beginning first. The picture says above the words how unevenly the weight is spread: what share the five
-# highest weights have, and the *entropy*, which is 0 if one word has everything and largest if all have the same.
-# The line about how far to trust it comes further below.
+# The attention weights are often used to understand what a model was "thinking". The idea is that words which are more
+# important for the answer get a higher weight. The weights come out of the same forward pass as the answer, so we can
+# check whether it is true of our model. We begin with the sentence of the beginning, and draw the picture that we drew
+# by hand, this time from the states, scores and weights of the trained model:
 
-# %% [markdown] only="presenter" minutes=4
-# - **Run** the sentence, then review 3. Let somebody read the darkest words.
+# %% [markdown] only="presenter" minutes=3
+# - **Run** the picture. **Ask:** by hand *bad* had 0.69. Does the trained model do that? *No: its weights are flat.*
 # - **Say precisely:** where it pooled, not why it answered.
+# - **Read** the numbers below the second cell: a review is pooled nearly as by the mean.
 
 # %%
-from practicum_utils.visualize import explore_attention, look_at_text, predict_then_reveal
-
-look_at_text(model, "This was a very bad movie to me.", vocab)
+sentence = torch.tensor([vocab.encode(words)], device=device)  # (1, T)
+model.eval()
+with torch.no_grad():
+    read = model.read(sentence, torch.tensor([8], device=device))  # (1, T, S)
+    raw = model.score(torch.tanh(model.attention(read))).squeeze(2)  # (1, T)
+    summed, weights = attention_pool(read, raw, torch.ones_like(sentence).bool())
+draw_pooling(words, read[0], raw[0], weights[0], summed[0])
 
 # %% [markdown]
-# In the first row, blue is the weight of a word, measured in even shares: a word in the darkest blue has more
-# than 16 times what it would have if all words counted the same. (With eight words nobody can have more than 8.)
-# The second row answers another question, which we ask in the next part.
+# Compare it with the picture by hand, where one word had 0.69. How flat are these weights? We measure it against an
+# **even share**: with eight words it is 1/8, or 0.125. A second measure takes all weights together, the **entropy**
 #
-# Now a real review:
+# $$-(w_1 \log w_1 + \dots + w_T \log w_T)$$
+#
+# It is 0 if one word has everything, and $\log T$ if all have the same. The exponential of the entropy is easier to
+# read: it says among how many words the weight would be shared, if they shared it evenly.
 
 # %%
-explore_attention(model, test_set, index=3)
+def entropy(weights):
+    """How spread out weights (..., T) are: 0 if one has everything, log T if all are equal."""
+    return torch.special.entr(weights).sum(dim=-1)
 
-# %% [markdown] only="student"
-# Without a number you get a list to choose from:
-
-# %% only="student"
-explore_attention(model, test_set)
-
-# %% [markdown]
-# Be precise about what this shows: it is **where the model pooled**. It is not yet *why* it answered as it did,
-# for two reasons. The vector at a word knows its neighbours too, because two LSTMs have read past them. And a
-# large weight on a vector that says neither positive nor negative changes nothing.
+# %%
+for name, shares in (("by hand", scores.softmax(dim=0)), ("trained model", weights[0])):
+    spread = entropy(shares).item()
+    print(f"{name:<14} entropy {spread:.2f} of {entropy(mean):.2f}: like {entropy(shares).exp():.1f} of 8 words")
 
 # %% [markdown]
-# ## How far to trust the weights
+# One sentence is not much to go by. So here is the same for 2,000 validation reviews:
+
+# %%
+largest, spread = [], []
+for token_ids, lengths, _ in validation_loader:
+    with torch.no_grad():
+        _, weights = model(token_ids.to(device), lengths.to(device), return_weights=True)
+    largest += (weights.amax(dim=1).cpu() * lengths).tolist()
+    spread += (entropy(weights).exp().cpu() / lengths).tolist()
+print(f"the largest weight of a review: {torch.tensor(largest).median():.1f} even shares (median)")
+print(f"weight is spread like evenly over {torch.tensor(spread).median():.0%} of the words (median)")
+
+# %% [markdown] only="student, walkthrough"
+# @EVENNESS
+
+# %% [markdown]
+# ## What a word does to the answer
 #
-# Here is a test that needs no weights: leave one word out, and see how the answer changes. That is the word's
+# Here is a test that needs no weights: leave one word out, and see how the answer changes. That change is the word's
 # **effect**. We measure it on the logit and not on the probability. Where a model is sure, the sigmoid is flat, so
-# a word may move the logit far and the probability by next to nothing. By hand, on the short sentence:
+# a word may move the logit far and the probability by next to nothing. (You have met this flatness above, as the
+# saturation of the second sigmoid.) On the short sentence:
 
-# %% [markdown] only="presenter" minutes=5
-# - **Run** leave-one-out: without "bad" the logit rises by about 22, and no other word moves it by more than 5.
-# - **Ask:** so, is the tau of this sentence high? *About 0.1: seven words have small effects, and 21 of the 28
+# %% [markdown] only="presenter" minutes=3
+# - **Run** leave-one-out: which word moves the logit most? *"bad", in all our runs.*
+# - **Ask:** so, is the tau of this sentence high? *Often not: seven words have small effects, and 21 of the 28
 #   pairs are among them.*
-# - **Read** the table: about 0.2 with leave-one-out; random weights 0.00.
-# - **Ask:** does it *need* its weights? *About 0.90 with, 0.88 with equal ones.*
 
 # %%
 def logit(token_ids):
@@ -797,7 +958,7 @@ def logit(token_ids):
         return model(token_ids.unsqueeze(0).to(device), torch.tensor([len(token_ids)], device=device)).item()
 
 # %%
-sentence = torch.tensor(vocab.encode(words))
+sentence = torch.tensor(vocab.encode(words))  # (T,)
 whole = torch.tensor(logit(sentence))
 without = torch.tensor([logit(torch.cat([sentence[:t], sentence[t + 1 :]])) for t in range(8)])
 effects = whole - without
@@ -808,22 +969,20 @@ for word, effect in zip(words, effects, strict=True):
 # `whole - without` is above 0 for a word that speaks for *positive*, and below 0 for one that speaks against it.
 
 # %% [markdown] only="student, walkthrough"
-# In our run *bad* has an effect of about -22, and the effects of all other words are between -5 and 5. Yours will
-# differ, but *bad* should stand out.
+# In our runs *bad* has by far the largest effect, @BADEFFECT on the logit, and all other words stay between @OTHERS.
+# Yours will differ, but *bad* should stand out.
 
 # %% [markdown]
-# The pictures above show the same in their second row, computed by the package's `leave_one_out` in one batch, and
-# as a change of the probability. See how much less is left of the smaller effects there:
+# The package does the same, with all the shortened reviews in one batch:
 
 # %%
 from practicum_utils.visualize import agreement, kendall_tau, leave_one_out
 
-in_probability = leave_one_out(model, sentence)
-assert torch.allclose(in_probability, whole.sigmoid() - without.sigmoid(), atol=1e-4)
-print([round(effect, 3) for effect in in_probability.tolist()])
+assert torch.allclose(leave_one_out(model, sentence), effects, atol=1e-3)
 
 # %% [markdown]
-# Do the words with large weights also have large effects? **Kendall's tau** compares two orders of the same words.
+# Do the words with large weights also have large effects?
+# [**Kendall's tau**](https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.kendalltau.html) compares two orders of the same words.
 # It takes every pair of words, adds 1 if both orders agree which of the two comes first and subtracts 1 if they
 # do not, and divides by the number of pairs. So 1 means the same order, 0 no relation, and -1 the reverse.
 
@@ -831,41 +990,82 @@ print([round(effect, 3) for effect in in_probability.tolist()])
 # **Guess before you run:** by weight and by effect, is it the same order in our short sentence?
 
 # %%
-lengths = torch.tensor([8], device=device)
-_, weights = model(sentence.unsqueeze(0).to(device), lengths, return_weights=True)
+_, weights = model(sentence.unsqueeze(0).to(device), torch.tensor([8], device=device), return_weights=True)
 tau = kendall_tau(weights[0].detach().cpu(), effects.abs())
 print(f"tau = {tau:.2f} for this sentence")
 
 # %% [markdown] fold="Why is it not higher?" only="student, walkthrough"
-# In our run tau is about 0.1 for this sentence, although it is easy to name the word with the largest effect, *bad*.
-# There are two reasons. Eight words make 28 pairs, and in 21 of them *bad* does not occur. These pairs are made of the
-# seven other words, whose effects are small. Which of two small effects is the larger is nearly chance, but tau
-# counts such a pair as much as one with *bad*. So a tau near 0 for one short sentence does not say that the weights
-# are wrong.
+# In our runs tau was between @TAULOW and @TAUHIGH for this sentence, although it is easy to name the word with the
+# largest effect, *bad*. There are two reasons. Eight words make 28 pairs, and in 21 of them *bad* does not occur. These
+# pairs are made of the seven other words, whose effects are small. Which of two small effects is the larger is nearly
+# chance, but tau counts such a pair as much as one with *bad*. So a tau near 0 for one short sentence does not say that
+# the weights are wrong.
 #
-# And *bad* need not have the largest weight. In our run *movie* has more. The model pools *places*, and at the
-# place of *movie* stands the pair *bad movie*, beside states that have read *bad*.
+# And *bad* need not have the largest weight. The model pools *places*, and at the place of *movie* stands the pair
+# *bad movie*, beside states that have read *bad*.
 
 # %% [markdown]
-# One sentence proves nothing, and one can always find a pretty one. So we take many reviews, drawn by a fixed
-# seed. For each of them we measure tau between the weights and the effects, and look at the median. Beside
-# leave-one-out stands a second measure of a word's effect: the gradient at the word's vector, which asks what
-# would change if the word grew a little fainter. What would chance give? Random weights show that.
+# There is a second way to measure a word's effect, the **gradient** of the logit at the word's vector. It asks what
+# would change if the word grew a little fainter, instead of leaving it out. You will meet it beside the first one.
+#
+# ## Weights and effects of a review
+#
+# Now you know everything that the next picture shows. Sentences come first: the answer, the highest weights, how they
+# are spread (the entropy), and tau between weights and effects. Then follow two rows of the same words. In the first
+# row a blue mark is the word's weight, counted in even shares: the thicker the bar under it, the more. In the second
+# row the marks are effects on the logit: teal, with the bar above, for a word that speaks for *positive*, and orange,
+# with the bar below, for one that speaks against it.
+
+# %% [markdown] only="presenter" minutes=2
+# - **Run** the sentence, then review 3. Let somebody read the words with the most weight, and those with the largest
+#   effect.
+
+# %%
+from practicum_utils.visualize import explore_attention, look_at_text, predict_then_reveal
+
+look_at_text(model, "This was a very bad movie to me.", vocab)
+
+# %% [markdown]
+# Now a real review:
+
+# %%
+explore_attention(model, validation_set, index=3)
+
+# %% [markdown] only="student"
+# Without a number you get a list to choose from:
+
+# %% only="student"
+explore_attention(model, validation_set)
+
+# %% [markdown]
+# Be precise about what the weights show: they show **where the model pooled**. This is not yet *why* it answered as it
+# did, for two reasons. The vector at a word knows its neighbours too, because two LSTMs have read past them. And a
+# large weight on a vector that says neither positive nor negative changes nothing.
+
+# %% [markdown]
+# ## How far to trust the weights
+#
+# One review proves nothing, and one can always find a pretty one. So we take many validation reviews, drawn by a fixed
+# seed. For each of them we measure tau between the weights and the effects, by both measures of effect, and look at the
+# median. What would chance give? Random weights show that.
+
+# %% [markdown] only="presenter" minutes=2
+# - **Read** the table: what weights have with each measure, and the two measures with each other; random weights 0.00.
+# - **Ask:** does it *need* its weights? *It loses points with equal ones.*
+
+# %% [markdown] guess="agreement"
+# **Guess before you run:** 1 is the same order, 0 is chance. Where will the median be?
 
 # %% name="agreement" tell=true
-table = agreement(model, test_set, count=full_or_fast(100, 20))
+table = agreement(model, validation_set, count=full_or_fast(100, 20))
 print(table)
 
 # %% [markdown]
-# The last lines are those of Jain and Wallace, who measured the same on IMDB in 2019, with a bidirectional LSTM
+# The lines *published* are those of Jain and Wallace, who measured the same on IMDB in 2019, with a bidirectional LSTM
 # and additive attention: 0.34 with leave-one-out and 0.44 with gradients.
 
 # %% [markdown] only="student, walkthrough"
-# Ours are both about 0.2. That is more than chance gives, and about half of what they found. But look at the line
-# *gradients* as well: our two measures of effect agree with each other by only 0.2, and theirs by 0.52. So it is not
-# only the weights that are in doubt here, but also the measures. The pairs are a likely reason. A word that is left
-# out takes two pairs with it, and its neighbours form a new one, of which the gradient at the word's own vector
-# knows nothing.
+# @AGREEMENT
 
 # %% [markdown]
 # Their title is [*Attention is not Explanation*](https://arxiv.org/abs/1902.10186). Wiegreffe and Pinter answered
@@ -874,20 +1074,22 @@ print(table)
 
 # %% [markdown]
 # One more question: does the model *need* its weights? Put the same weight on every word, and measure the accuracy
-# again. If `score` gives 0 for everything, the softmax gives equal shares:
+# on the validation reviews again. If `score` gives 0 for everything, the softmax gives equal shares:
+
+# %% [markdown] guess="even"
+# **Guess before you run:** how much accuracy is lost without the weights that the model has learned?
 
 # %% tell=true
 import copy
 
 even = copy.deepcopy(model)
 nn.init.zeros_(even.score.weight)
-before = run_epoch(model, test_loader, loss_fn)
-after = run_epoch(even, test_loader, loss_fn)
+before = run_epoch(model, validation_loader, loss_fn)
+after = run_epoch(even, validation_loader, loss_fn)
 print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f} with equal ones")
 
-# %% [markdown] only="student, walkthrough"
-# In our run about 0.90 becomes 0.88. Two points in a hundred are what the weights bring *after* training; the rest of
-# what the model knows is in the states.
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
+# @NEEDS
 
 # %% [markdown]
 # ## Predict, then reveal
@@ -898,57 +1100,45 @@ print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f
 # %% [markdown] only="presenter" minutes=3
 # - **Read** the review aloud, **collect five words** from the class, type them between the quotes, run.
 # - **Say:** the score is no mark for you. It compares two ways of reading.
-# - **Point at** "excellent": nearly all the effect, and only a small part of the weight.
+# - **Point at** the word with the largest effect, and at its weight.
 
 # %%
 import textwrap
 
-print(textwrap.fill(reviews["test"][177]["text"], 96))
+print(textwrap.fill(reviews["validation"][177]["text"], 96))
 
 # %% [markdown] only="student"
-# Write your words between the quotes, and see how much of the weight, and of the effect, they have. (Without a
-# word of the review in it, nothing is revealed.)
+# Write your words between the quotes, and see how much of the weight, and of the effect, they have. (As long as
+# there is none, nothing is revealed.)
 
 # %% only="student"
 my_words = ""  # three to six words of the review
-predict_then_reveal(model, test_set, 177, guess=my_words)
+predict_then_reveal(model, validation_set, 177, guess=my_words)
 
 # %% [markdown] only="walkthrough"
 # The class chose these:
 
 # %% only="walkthrough"
-predict_then_reveal(model, test_set, 177, guess="excellent amazing talent shines predictable")
+predict_then_reveal(model, validation_set, 177, guess="@CLASS")
 
 # %% [markdown] fold="What can be learned from it?" only="student, walkthrough"
-# Most people choose *excellent*, *amazing* or *shines*. Our model answers positive, and is right. Its weights are spread
-# over many words, *shines* among them, but the effect is not: nearly all of it belongs to *excellent*, without which
-# the model would not be sure any more. So here the weights would have told you less than leaving words out did.
-#
-# *Predictable* and *in the slightest* speak against the film, if you ask the model. A reader knows better, because of
-# *albeit slightly* and of *doesn't suffer*. But among our training reviews with the word *slightest* only 24 % are
-# positive, and among those with *excellent* 80 % are. This is what the model learns from.
+# @LEARNED
 
 # %% [markdown] only="student"
-# Now a review that our model got wrong; yours may be right about it. This time the text stands there as the model
-# reads it, nearly without punctuation, above a box for your words. It was labelled positive. When you have seen the
-# answer, look for the words that pulled it to the wrong side.
+# @WRONGINTRO
 
 # %% only="student"
-predict_then_reveal(model, test_set, 319)
+predict_then_reveal(model, validation_set, 319)
 
 # %% [markdown] fold="And what misled ours?" only="student"
-# Its author calls the film *goofy as hell* and means it kindly. Our model says negative, with a probability of
-# positive of only 0.03. Perhaps you chose *hell* or *hate*; they have little effect. *Throw*, *let's* and *oh* have
-# the largest, and all three pull towards negative. Among the training reviews with *throw* only 33 % are positive,
-# with *let's* 34 %, with *oh* 28 %. Here they belong to *let's throw in some humor*, which is praise. The words
-# *best* and *humor* pull the other way, and not far enough.
+# @MISLED
 
 # %% [markdown]
 # ## Read the mistakes
 #
-# Among the first 300 test reviews, which ones was the model most sure of, and wrong?
+# Among the first 300 validation reviews, which ones was the model most sure of, and wrong?
 
-# %% [markdown] only="presenter" minutes=2
+# %% [markdown] only="presenter" minutes=1
 # - **One mistake**, read aloud. Which word pulled?
 
 # %%
@@ -957,27 +1147,30 @@ def probability(token_ids):
     return torch.tensor(logit(token_ids)).sigmoid().item()
 
 # %%
-scored = [(probability(test_set[index][0]), index) for index in range(300)]
-wrong = [(p, index) for p, index in scored if (p > 0.5) != (test_set[index][1] == 1)]
+scored = [(probability(validation_set[index][0]), index) for index in range(300)]
+wrong = [(p, index) for p, index in scored if (p > 0.5) != (validation_set[index][1] == 1)]
 wrong.sort(key=lambda mistake: -abs(mistake[0] - 0.5))
 print(f"{len(wrong)} of {len(scored)} are wrong; the three it was surest of:")
 for p, index in wrong[:3]:
     print(f"review {index}, probability of positive {p:.2f}")
 
 # %%
-explore_attention(model, test_set, index=wrong[0][1])
+explore_attention(model, validation_set, index=wrong[0][1])
 
 # %% [markdown]
-# Read it aloud. Which words pulled the answer to the wrong side? And what would one have to understand in order
-# not to be misled by them?
+# Read it aloud. Which words have the largest effect in the wrong direction? And what would one have to understand in
+# order not to be misled by them?
 #
 # ## The six sentences
 #
 # The six sentences of lesson 03, for this model:
 
+# %% [markdown] guess="sentences"
+# **Guess before you run:** the pairs of words make *not great* and *not terrible* visible. Which of the six will this
+# model get wrong?
+
 # %% [markdown] only="presenter" minutes=1
-# - **Compare** with lesson 03. Ours is wrong, and sure, about two: "It's not terrible, it's great!" at 0.00, and
-#   "I expected to love it, and I was bored." at 1.00. Which ones are wrong changes with the seed.
+# - **Compare** with the numbers of lesson 03, within each pair of sentences. Which ones are wrong changes with the seed.
 
 # %% tell=true
 for text in (
@@ -988,13 +1181,16 @@ for text in (
     print(f"{probability(torch.tensor(vocab.encode(tokenize(text)))):.2f}  {text}")
 
 # %% [markdown]
+# @SIX
+
+# %% [markdown]
 # ## Takeaways
 #
-# 1. Attention pooling is an average whose weights the model chooses: scores, softmax, sum.
+# 1. Attention pooling is an average whose weights the model chooses: scores, softmax, weighted sum.
 # 2. Padding gets the score minus infinity, so that its weight is exactly 0.
-# 3. If a loss stays where it is, look at what the model answers, too.
-# 4. Weights show where the model pooled. Whether those words decide is another question: measure it; don't judge
-#    by eye.
+# 3. If a loss stays where it is, look at what the model answers, too, and check that it is what the loss expects.
+# 4. Weights show where the model pooled. Whether those words decide is another question, which you can measure by
+#    leaving words out.
 #
 # ## Questions
 #
@@ -1003,15 +1199,23 @@ for text in (
 # 3. A model has a sigmoid at its end and is trained with `BCELoss`. Is that wrong?
 # 4. Weights and leave-one-out disagree on a review. Which one would you show to a user, and what would
 #    you write below it?
-#
+
+# %% [markdown] fold="Answers to the questions" only="student, walkthrough"
+# 1. The zero vector. Then all scores are 0, and a softmax of equal scores gives equal weights.
+# 2. In floating point exp(-1000) is 0, so as long as another score of the row is near 0, the weight of the padding is
+#    0 as well. If all scores of the row were near -1000, the padding would get as much weight as the words. And in
+#    a row of padding only, it hides the mistake: such a row gets equal weights on nothing, and no error.
+# 3. No. [`BCELoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html) expects probabilities, so
+#    there the sigmoid belongs to the model. Only two sigmoids, one in the model and one in the loss, are wrong. (The
+#    loss with logits is more exact where the model is very sure.)
+# 4. Leave-one-out is easier to defend, because it says what would have happened to the answer. Below it one should
+#    write what was measured, that a text with a missing word is an unusual text, and how often the two agree.
+
+# %% [markdown]
 # **One thing to change:** leave out the `tanh`, so that the score is linear. What happens to the accuracy, and to
 # the agreement?
 #
 # Next: **05, the Transformer**, which replaces the two readers by attention as well.
 
 # %% [markdown] only="presenter" minutes=1
-# 1. The zero vector: all scores equal, all weights equal.
-# 2. exp(-1000) is 0 in floating point, as long as another score is near 0. In a row of padding only, it
-#    hides the mistake: equal weights on nothing.
-# 3. No: `BCELoss` expects probabilities. Only the two sigmoids together are wrong.
-# 4. Leave-one-out, perhaps; below it, what was measured and how often the two agree.
+# The answers stand folded in the students' notebook. The second and the fourth are worth a minute in class.
