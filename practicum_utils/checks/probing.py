@@ -403,15 +403,57 @@ def ask_shares(weights: torch.Tensor, lengths: torch.Tensor, mode: str) -> None:
     )
 
 
-def three_gradients(run_epoch, model, batch) -> list[float]:
-    """The size of the gradient each time ``run_epoch`` has had one batch, beside the first time.
+def look_at_gradients(run_epoch, model, batch) -> tuple[str, bool, str]:
+    """Whether steps of ``run_epoch`` meet gradients of earlier batches, all batches being equal.
+
+    Returns what was seen, in words; whether they do; and, if it is done in a way that is rarer than
+    that nobody clears them, which way that is, or "".
+    """
+    calls = [size for _ in range(3) for size in _at_steps(run_epoch, model, [batch])]
+    model.zero_grad()
+    epoch = _at_steps(run_epoch, model, [batch] * 3)
+    if len(calls) < 3 or len(epoch) < 3:
+        words = f"Your run_epoch made {len(epoch)} steps for three batches"
+        return f"{words}.", False, f"{words}, and each batch needs one."
+    if not any(epoch):
+        return (
+            "The steps of your run_epoch find no gradient at all.",
+            False,
+            "At each step the gradient is gone: it is cleared between `backward` and `step`, or "
+            "`backward` is not called, so no weight ever moves.",
+        )
+    if _grow(calls):
+        return f"Your run_epoch left gradients of {_times(calls)} times the first.", True, ""
+    if _grow(epoch):
+        words = "Within one epoch of three equal batches, the steps of your run_epoch met gradients"
+        once = "the gradients were cleared once for an epoch, and each batch needs it."
+        return f"{words} of {_times(epoch)} times the first.", True, once
+    words = f"The steps of your run_epoch met gradients of {_times(calls)} times the first."
+    return words, False, ""
+
+
+def _at_steps(run_epoch, model, batches: list) -> list[float]:
+    """The size of the gradient that each step finds; nothing moves.
 
     Dropout, where there is some, blanks the same numbers each time.
     """
     still, sizes = torch.optim.SGD(model.parameters(), lr=0.0), []
-    for _ in range(3):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            run_epoch(model, [batch], nn.BCEWithLogitsLoss(), still)
-        sizes.append(torch.cat([part.grad.flatten() for part in model.parameters()]).norm().item())
-    return [size / sizes[0] for size in sizes]
+
+    def note(*_) -> None:
+        torch.manual_seed(0)
+        grads = [part.grad.flatten() for part in model.parameters() if part.grad is not None]
+        sizes.append(torch.cat(grads).norm().item() if grads else 0.0)
+
+    still.register_step_pre_hook(note)
+    torch.manual_seed(0)
+    run_epoch(model, batches, nn.BCEWithLogitsLoss(), still)
+    return sizes
+
+
+def _grow(sizes: list[float]) -> bool:
+    """One, two, three times the first, as when nothing is cleared in between."""
+    return sizes[1] > 1.5 * sizes[0] and sizes[2] > 2.2 * sizes[0]
+
+
+def _times(sizes: list[float]) -> str:
+    return ", ".join(f"{size / sizes[0] if sizes[0] else 0:.2f}" for size in sizes)
