@@ -687,7 +687,7 @@ def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
 PULL = 0.01  # the gradient of every weight, about what a weight of the lesson's models gets
 # What one of ten such steps may move a weight by: Adam moves it by its learning rate, SGD by a
 # hundredth of its own. With less than the least, the loss of the lesson's short run does not fall.
-LEAST, MOST = 1.5e-4, 9e-2
+LEAST, MOST = 1.8e-4, 9e-2
 OWN_WAY = 0.3  # the share of its learning rate by which an optimizer like Adam moves, at least
 
 
@@ -803,7 +803,7 @@ def observe_steps(model, new_model, run_epoch, make_optimizer, loader) -> Seen:
             f"{size:.3f}. Sixteen reviews, twenty steps: their loss goes from {falls[0]:.3f} to "
             f"{falls[1]:.3f} with your rate, to {falls[2]:.3f} with ten times and to "
             f"{falls[3]:.3f} with a hundred times that rate.",
-            moved < 0.1 * size and falls[0] - falls[1] < 0.2 * (falls[0] - min(falls)),
+            moved < 0.3 * size and falls[0] - falls[1] < 0.2 * (falls[0] - min(falls)),
         ),
         "B": (f"Your outputs lie between {low:.3f} and {high:.3f}.", low >= 0 and high <= 1),
         "C": (words, grow),
