@@ -165,7 +165,8 @@ def _check_diagnosis(found: Diagnosis, answer, strict: bool, evidence: dict) -> 
     demand(known, f"diagnosis {found.number}: the answer is a letter, {letters}; it is {answer!r}.")
     seen = _observed(found, evidence)
     own, shows = seen.get(chosen, ("", chosen == found.right))
-    if shows:
+    is_there = seen.get(found.right, ("", True))[1]  # then the symptom comes from it
+    if shows and (chosen == found.right or not is_there):
         _confirm(found, chosen, own, seen)
     elif chosen == found.right:
         _tell_that_it_is_gone(found, own, seen)

@@ -294,7 +294,8 @@ def observe_shapes(model, token_ids, lengths) -> Seen:
     _, alone, _ = _linear_reached(model, token_ids[:2], lengths[:2])
     readers = [part for part in model.modules() if isinstance(part, torch.nn.LSTM)]
     wide = " and ".join(str(reader.hidden_size) for reader in readers)
-    fits = arrived == layer.in_features
+    made_for = layer.in_features if layer else 0
+    fits = arrived == made_for
     seen = {
         "A": (
             f"Yours: {arrived} numbers for each review with {len(lengths)} reviews, and {alone} "
@@ -303,11 +304,12 @@ def observe_shapes(model, token_ids, lengths) -> Seen:
         ),
         "B": (f"Your readers give {wide} numbers.", any(one.hidden_size > 64 for one in readers)),
         "C": (
-            f"In yours {arrived} numbers arrive, and the layer was made for {layer.in_features}.",
+            f"In yours {arrived} numbers arrive, and the layer was made for {made_for}.",
             not fits,
         ),
     }
     if fits and error:
+        seen["C"] = ("In yours the linear layers fit.", False)
         seen[""] = (f"Your model stops at another place: {explained(error)}", True)
     return seen
 
@@ -333,7 +335,7 @@ def _linear_reached(model, token_ids: torch.Tensor, lengths: torch.Tensor) -> tu
     finally:
         for hook in hooks:
             hook.remove()
-    return *met[-1 if raised else 0], raised
+    return *(met or [(None, 0)])[-1 if raised else 0], raised
 
 
 @diagnosis(
@@ -420,7 +422,7 @@ def observe_learning(losses, run_epoch, model, loader) -> Seen:
             f"{last:.2f} in 60 steps.",
             last > 0.6 * first,
         ),
-        **({"": (beside, True)} if beside else {}),
+        **({"": (beside, True)} if beside and last <= 0.6 * first else {}),
     }
 
 

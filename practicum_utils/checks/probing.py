@@ -18,7 +18,7 @@ from practicum_utils.checks.demands import (
     describe,
     same,
 )
-from practicum_utils.support.environment import pick_device
+from practicum_utils.support.environment import evaluating, pick_device
 
 VOCAB_SIZE = 40
 SMALL = {"embedding_size": 8, "hidden_size": 6}
@@ -403,24 +403,54 @@ def ask_shares(weights: torch.Tensor, lengths: torch.Tensor, mode: str) -> None:
     )
 
 
+@torch.no_grad()
+def look_at_outputs(model: nn.Module, batch) -> tuple[float, float, bool]:
+    """The smallest and the largest answer to a batch, and whether they are held between 0 and 1.
+
+    A few small logits may all be above 0; with the last linear layer turned around they are below.
+    """
+    device, last = next(model.parameters()).device, []
+    given = [part.to(device) for part in batch][:2]
+    hooks = [
+        part.register_forward_hook(lambda part, *_: last.append(part))
+        for part in model.modules()
+        if isinstance(part, nn.Linear)
+    ]
+    with evaluating(model):
+        answers = model(*given)
+        for hook in hooks:
+            hook.remove()
+        weights = list(last[-1].parameters()) if last else []
+        torch._foreach_neg_(weights)
+        turned = model(*given)
+        torch._foreach_neg_(weights)
+    both = torch.cat([answers.flatten(), turned.flatten()])
+    return (
+        answers.min().item(),
+        answers.max().item(),
+        bool((both.abs() <= 1).all() and both.min() >= 0),
+    )
+
+
 def look_at_gradients(run_epoch, model, batch) -> tuple[str, bool, str]:
     """Whether steps of ``run_epoch`` meet gradients of earlier batches, all batches being equal.
 
     Returns what was seen, in words; whether they do; and, if it is done in a way that is rarer than
     that nobody clears them, which way that is, or "".
     """
+    model.zero_grad()
     calls = [size for _ in range(3) for size in _at_steps(run_epoch, model, [batch])]
     model.zero_grad()
     epoch = _at_steps(run_epoch, model, [batch] * 3)
     if len(calls) < 3 or len(epoch) < 3:
-        words = f"Your run_epoch made {len(epoch)} steps for three batches"
-        return f"{words}.", False, f"{words}, and each batch needs one."
+        words = f"For three batches your run_epoch called `step` {len(epoch)} times"
+        return f"{words}.", False, f"{words}, and each batch needs a step of its own."
     if not any(epoch):
         return (
             "The steps of your run_epoch find no gradient at all.",
             False,
-            "At each step the gradient is gone: it is cleared between `backward` and `step`, or "
-            "`backward` is not called, so no weight ever moves.",
+            "When `step` is called, the gradient is gone or not there yet, so nothing ever moves; "
+            "the order is zero, backward, step.",
         )
     if _grow(calls):
         return f"Your run_epoch left gradients of {_times(calls)} times the first.", True, ""
