@@ -38,12 +38,17 @@ from practicum_utils.checks.limits import within_limits
 from practicum_utils.checks.session import (
     Notes,
     demand_settings_kept,
-    in_notebook,
     next_random_numbers,
     read_settings,
     undisturbed,
 )
-from practicum_utils.checks.symptoms import STORY, meet, not_yet_mended, verdict
+from practicum_utils.checks.symptoms import (
+    STORY,
+    expect_bugs,
+    meet,
+    not_yet_mended,
+    verdict,
+)
 from practicum_utils.support.environment import hold_threads, set_seed
 from practicum_utils.support.errors import in_one_line
 
@@ -56,6 +61,7 @@ __all__ = [
     "diagnosis",
     "exercise",
     "exercises",
+    "expect_bugs",
     "verdict",
 ]
 
@@ -66,9 +72,9 @@ def check(exercise: str, solution: Callable | str, strict: bool | None = None, *
     exercise: its number, as in the lesson, or that of a diagnosis, as "3.D1".
     solution: the function or class itself, not a result; for a diagnosis, the letter of a cause.
     strict: whether a bug that the class's solution has, and that a later cell will show, is refused
-        at once. If not, it passes until it has been met and mended, by ``ok so far``; and so that
-        the word tells nothing, a notebook says it of each exercise of a lesson until all its bugs
-        have been. None: strict where nbgrader grades, or where PRACTICUM_STRICT is 1.
+        at once. If not, it passes until it has been met and mended, by ``ok so far``; after
+        ``expect_bugs`` that is said of all exercises of a lesson until all its bugs have been.
+        None: strict where nbgrader grades, or where PRACTICUM_STRICT is 1.
     evidence: for a diagnosis, what the program showed, by name; the answer then speaks of it.
     Raises CheckError (an AssertionError) for a solution that does something else or comes to no end
     in 20 seconds, for an unknown number and for an object of the wrong kind; NotImplementedError
@@ -89,7 +95,7 @@ def check(exercise: str, solution: Callable | str, strict: bool | None = None, *
     may_pass = set() if strict else not_yet_mended(found.planted)
     seen = _check_exercise(found, solution, may_pass)
     meet(seen)
-    ahead = not strict and in_notebook() and not_yet_mended(planted_beside(number))
+    ahead = STORY.expected and not strict and not_yet_mended(planted_beside(number))
     so_far = bool(seen or ahead)
     print(f"ok{' so far' * so_far}: exercise {number}, {found.name}")
 

@@ -82,13 +82,6 @@ def _staying() -> Iterator[None]:
         yield
 
 
-def in_notebook() -> bool:
-    """Whether cells are run, so that others may lie ahead; a script has none."""
-    from IPython import get_ipython
-
-    return get_ipython() is not None
-
-
 def read_settings() -> list:
     """What is set for the whole session, in the order of ``SETTINGS``."""
     return [read() for _, read, _ in SETTINGS]

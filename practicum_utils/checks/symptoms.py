@@ -20,12 +20,14 @@ class Story:
     healthy: by diagnosis, whether its verdict said ok when it was last asked.
     met: the bugs that were seen.  mended: those of them whose verdict has said ok since.
     answered: the diagnoses that were answered rightly while the bug was there.
+    expected: whether bugs lie ahead, so that a check must not tell by a word where they are.
     """
 
     healthy: dict[str, bool] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
     mended: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
+    expected: bool = False
 
 
 STORY = Story()
@@ -55,6 +57,14 @@ def verdict(number: str, healthy: bool, ok: str, symptom: str, after: str = "") 
     if healthy:
         STORY.mended |= STORY.met & {bug}
     print(f"ok: {ok}" if healthy else f"symptom: {symptom}")
+
+
+def expect_bugs() -> None:
+    """From now on a check says ``ok so far`` of right and wrong exercises alike.
+
+    A student's notebook begins with it. It ends for a lesson when its bugs have been met and mended.
+    """
+    STORY.expected = True
 
 
 def _has_raised(bug: str) -> bool:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from student_copies import definitions
 
-from practicum_utils import checks, models
+from practicum_utils import models
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.authoring.copies import CHECKED, make_copy
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.checks import CheckError, check, diagnoses, symptoms
+from practicum_utils.checks import CheckError, check, diagnoses, expect_bugs, symptoms
 from practicum_utils.checks.exercises import find
 
 LESSONS = read_all(find_root())
@@ -142,7 +142,7 @@ def test_an_exception_that_is_the_symptom_counts_as_met(message, monkeypatch, ne
     assert mended == ("shapes cannot be multiplied" in message)
 
 
-def test_in_a_notebook_ok_so_far_tells_nothing(capsys, monkeypatch, new_session):
+def test_where_bugs_are_expected_ok_so_far_tells_nothing(capsys, monkeypatch, new_session):
     """It is said of right and wrong exercises alike, until the lesson's bugs are mended."""
 
     class Narrow(models.SimpleRNN):
@@ -150,7 +150,7 @@ def test_in_a_notebook_ok_so_far_tells_nothing(capsys, monkeypatch, new_session)
             super().__init__(vocab_size, embedding_size, hidden_size, dropout)
             self.hidden = torch.nn.Linear(hidden_size, hidden_size)
 
-    monkeypatch.setattr(checks, "in_notebook", lambda: True)
+    expect_bugs()
     monkeypatch.setattr(sys, "last_value", None, raising=False)
 
     def words():
