@@ -23,7 +23,8 @@ BANNER = """\
 > type it in class, for when you are stuck. Be careful with those: we type like everybody else, so
 > some of these solutions are **wrong**, and on purpose. When a line below a cell says
 > `symptom: ...`, or a cell stops, do not read on. Stop, and find out why: that is the real
-> exercise. Until then a check can only say `ok so far`: it has found no other mistake."""
+> exercise. A check says `ok so far` when it has found nothing wrong, and has not looked for what a
+> symptom will show you later."""
 EXPECT_BUGS = """\
 from practicum_utils.checks import expect_bugs
 

@@ -62,7 +62,8 @@ def verdict(number: str, healthy: bool, ok: str, symptom: str, after: str = "") 
 def expect_bugs() -> None:
     """From now on a check says ``ok so far`` of right and wrong exercises alike.
 
-    A student's notebook begins with it. It ends for a lesson when its bugs have been met and mended.
+    A student's notebook begins with it; for a lesson it ends when all its bugs have been met and
+    mended.
     """
     STORY.expected = True
 

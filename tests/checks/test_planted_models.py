@@ -39,7 +39,7 @@ class OtherNames(nn.Module):
 
     def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
         super().__init__()
-        self.words = nn.Embedding(vocab_size, embedding_size)
+        self.words = nn.Sequential(nn.Embedding(vocab_size, embedding_size), nn.Dropout(dropout))
         self.rnn = nn.LSTM(embedding_size, hidden_size, batch_first=True, bidirectional=True)
         self.end = nn.Sequential(
             nn.Linear(hidden_size, hidden_size, bias=False),
