@@ -23,10 +23,16 @@ BANNER = """\
 > type it in class, for when you are stuck. Be careful with those: we type like everybody else, so
 > some of these solutions are **wrong**, and on purpose. When a line below a cell says
 > `symptom: ...`, or a cell stops, do not read on. Stop, and find out why: that is the real
-> exercise."""
+> exercise. A check says `ok so far` when it has found nothing wrong, and has not looked for what a
+> symptom will show you later."""
+EXPECT_BUGS = """\
+from practicum_utils.checks import expect_bugs
+
+expect_bugs()  # a check says `ok so far` until the bugs of a lesson have been met and mended"""
 MEND = """\
 **Then mend it.** Change the line that is to blame, run its cell again, and then the cell with the
-symptom, until it says `ok: ...`.
+symptom, until it says `ok: ...`. Run the check of your answer again as well: it tells you what your
+numbers say now.
 
 *Yours said `ok` at once? Well done. To meet the symptom all the same, copy the code as typed in
 class, which is folded below its cell, into that cell, and run everything from there again.*"""
@@ -104,8 +110,15 @@ def _class_solution(cell: Cell, planted: set[str]) -> Cell:
 
 
 def _given(cell: Cell, planted: set[str]) -> Cell:
-    """The class's own code of an earlier lesson, with its bugs, which the student is given."""
+    """Code that the student is given; the class's own of earlier lessons, with its bugs.
+
+    The first of it says that bugs lie ahead.
+    """
     cell = cell.with_bugs(planted)
+    if cell.marks.get("setup"):
+        return replace(cell, text=f"{cell.text}\n\n{EXPECT_BUGS}")
+    if "of_class" not in cell.marks:
+        return cell
     return replace(cell, text=_with_catch_up(cell.text, cell.marks["of_class"]))
 
 

@@ -26,11 +26,13 @@ from practicum_utils.checks.demands import (
 from practicum_utils.checks.exercises import (
     Diagnosis,
     Exercise,
+    Seen,
     diagnoses,
     diagnosis,
     exercise,
     exercises,
     find,
+    planted_beside,
 )
 from practicum_utils.checks.limits import within_limits
 from practicum_utils.checks.session import (
@@ -40,7 +42,13 @@ from practicum_utils.checks.session import (
     read_settings,
     undisturbed,
 )
-from practicum_utils.checks.symptoms import not_yet_met, verdict
+from practicum_utils.checks.symptoms import (
+    STORY,
+    expect_bugs,
+    meet,
+    not_yet_mended,
+    verdict,
+)
 from practicum_utils.support.environment import hold_threads, set_seed
 from practicum_utils.support.errors import in_one_line
 
@@ -53,6 +61,7 @@ __all__ = [
     "diagnosis",
     "exercise",
     "exercises",
+    "expect_bugs",
     "verdict",
 ]
 
@@ -63,8 +72,9 @@ def check(exercise: str, solution: Callable | str, strict: bool | None = None, *
     exercise: its number, as in the lesson, or that of a diagnosis, as "3.D1".
     solution: the function or class itself, not a result; for a diagnosis, the letter of a cause.
     strict: whether a bug that the class's solution has, and that a later cell will show, is refused
-        at once. If not, ``ok so far`` is said until that cell has said ``ok``. None: strict where
-        nbgrader grades, or where PRACTICUM_STRICT is 1.
+        at once. If not, it passes until it has been met and mended, by ``ok so far``; after
+        ``expect_bugs`` that is said of all exercises of a lesson until all its bugs have been.
+        None: strict where nbgrader grades, or where PRACTICUM_STRICT is 1.
     evidence: for a diagnosis, what the program showed, by name; the answer then speaks of it.
     Raises CheckError (an AssertionError) for a solution that does something else or comes to no end
     in 20 seconds, for an unknown number and for an object of the wrong kind; NotImplementedError
@@ -82,7 +92,11 @@ def check(exercise: str, solution: Callable | str, strict: bool | None = None, *
     if isinstance(found, Diagnosis):
         _check_diagnosis(found, solution, strict, evidence)
         return
-    so_far = _check_exercise(found, solution, set() if strict else not_yet_met(found.planted))
+    may_pass = set() if strict else not_yet_mended(found.planted)
+    seen = _check_exercise(found, solution, may_pass)
+    meet(seen)
+    ahead = STORY.expected and not strict and not_yet_mended(planted_beside(number))
+    so_far = bool(seen or ahead)
     print(f"ok{' so far' * so_far}: exercise {number}, {found.name}")
 
 
@@ -92,8 +106,8 @@ def _is_graded() -> bool:
     return by_nbgrader or os.environ.get("PRACTICUM_STRICT") == "1"
 
 
-def _check_exercise(found: Exercise, solution, may_pass: set[str]) -> bool:
-    """Ask the exercise's check; return whether a planted bug was seen and let pass."""
+def _check_exercise(found: Exercise, solution, may_pass: set[str]) -> set[str]:
+    """Ask the exercise's check; return the planted bugs that were seen and let pass."""
     title, notes = f"exercise {found.number}, {found.name}", Notes()
     try:
         _demand_kind(found, solution)
@@ -113,7 +127,7 @@ def _check_exercise(found: Exercise, solution, may_pass: set[str]) -> bool:
         raise CheckError(f"{title}: the check could not go on: {explained(error)}") from error
     finally:
         notes.show()
-    return bool(seen)
+    return seen
 
 
 def _examine(found: Exercise, solution) -> None:
@@ -155,18 +169,54 @@ def _check_diagnosis(found: Diagnosis, answer, strict: bool, evidence: dict) -> 
         return
     known = isinstance(chosen, str) and chosen in found.causes
     demand(known, f"diagnosis {found.number}: the answer is a letter, {letters}; it is {answer!r}.")
-    cause, sign = found.causes[chosen]
-    text = f"if it were {cause}, you would see {sign}."
-    seen = _observed(found, evidence).get(chosen, "")
-    text += f" {seen}" if seen else ""
-    demand(chosen == found.right, f"diagnosis {found.number}: not {chosen}; {text}")
+    seen = _observed(found, evidence)
+    own, shows = seen.get(chosen, ("", chosen == found.right))
+    is_there = seen.get(found.right, ("", True))[1]  # then the symptom comes from it
+    if shows and (chosen == found.right or not is_there):
+        _confirm(found, chosen, own, seen)
+    elif chosen == found.right:
+        _tell_that_it_is_gone(found, own, seen)
+    else:
+        cause, sign = found.causes[chosen]
+        text = f"not {chosen}; if it were {cause}, you would see {sign}. {own}"
+        raise CheckError(f"diagnosis {found.number}: {text.strip()}")
+
+
+def _confirm(found: Diagnosis, chosen: str, own: str, seen: Seen) -> None:
+    """The reader's own numbers show the chosen cause."""
+    print(f"ok: diagnosis {found.number}, {chosen}: {found.causes[chosen][0]}. {own}".rstrip())
+    if chosen != found.right:
+        print("That is the cause in your own code; the class's solution has another one.")
+        return
+    if seen:
+        meet([found.bug])
+    STORY.answered.add(found.number)
+    _print_rule(found, seen.get("", ("", False))[0])
+
+
+def _tell_that_it_is_gone(found: Diagnosis, own: str, seen: Seen) -> None:
+    """The class's code has the chosen cause, and the reader's program shows it no longer."""
+    title, cause = f"diagnosis {found.number}", found.causes[found.right][0]
+    others = [words for letter, (words, shows) in seen.items() if shows]
+    if others and found.number not in STORY.answered:
+        raise CheckError(f"{title}: not {found.right} in your code. {own} {others[-1]}")
+    if others:
+        print(f"ok: {title}, {found.right}: the cause was {cause}. Now it is another: {others[-1]}")
+    elif found.bug in STORY.met:
+        print(f"ok: {title}, {found.right}: yours is mended. {own} The cause was {cause}.")
+    else:
+        text = f"your code does not have it. {own} The code as typed in class has: {cause}."
+        print(f"ok: {title}, {found.right}: {text}")
+    _print_rule(found)
+
+
+def _print_rule(found: Diagnosis, this_time: str = "") -> None:
     bug = CATALOGUE[found.bug]
-    print(f"ok: diagnosis {found.number}, {chosen}: {cause}.{' ' + seen if seen else ''}")
-    print(f"This time: {bug.this_time}\nIn general: {bug.in_general}")
+    print(f"This time: {this_time or bug.this_time}\nIn general: {bug.in_general}")
 
 
-def _observed(found: Diagnosis, evidence: dict) -> dict[str, str]:
-    """What the reader's program showed, in words, by letter; nothing if some of it is missing."""
+def _observed(found: Diagnosis, evidence: dict) -> Seen:
+    """What the reader's program shows, by letter; nothing if some of the evidence is missing."""
     wanted = inspect.signature(found.examine).parameters
     if any(name not in evidence for name in wanted):
         return {}

@@ -49,6 +49,10 @@ MEANINGS = (
     (r"^KeyError", "the dictionary has no such entry; what is to happen then?"),
     (r"does not require grad", "no record for gradients: no_grad, or a path that is cut"),
     (r"'NoneType' object has no attribute", "something is None where an object was expected"),
+    (
+        r"expected Tensor as element \d+ in argument 0, but got NoneType",
+        "what was collected is None; is `return_weights` handed on to what makes the weights?",
+    ),
     (r"must match the (existing )?size|not broadcastable|must match", "two shapes do not fit"),
     (
         r"unexpected keyword argument|positional argument",
@@ -272,6 +276,16 @@ def demand_pair(value, what: str) -> tuple:
     fits = isinstance(value, list | tuple) and len(value) == 2
     demand(fits, f"{what} must be two things; it came back as {describe(value)}.")
     return value
+
+
+def demand_weights(value, shape: tuple[int, ...], what: str, meaning: str) -> None:
+    """Refuse all but weights of that shape, which were asked for by ``return_weights=True``."""
+    demand(
+        value is not None,
+        f"{what} came back as None, although return_weights=True asks for them; is "
+        "`return_weights` handed on to what makes them?",
+    )
+    demand_tensor(value, shape, what, meaning)
 
 
 def demand_tensor(value, shape: tuple[int, ...], what: str, meaning: str) -> None:

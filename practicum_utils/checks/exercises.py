@@ -14,6 +14,7 @@ from pathlib import Path
 NUMBER = re.compile(r"(0|[1-9][0-9]?)\.[1-9][0-9]*")  # 0.1 to 99.1 and up
 DIAGNOSIS = re.compile(r"(0|[1-9][0-9]?)\.D[1-9][0-9]*")
 _REGISTERED: dict[str, "Exercise | Diagnosis"] = {}
+Seen = dict[str, tuple[str, bool]]
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,15 @@ class Diagnosis:
     """A choice among causes of a symptom: which bug it is about, and what each would predict.
 
     right: the letter of the true cause.  causes: by letter, a cause and what one would see of it.
-    examine: takes what the reader's program showed, by name, and puts it in words, by letter.
+    examine: takes what the reader's program showed, by name, and returns by letter what is seen in
+        it, in words, and whether that is the letter's sign.
     """
 
     number: str
     bug: str
     right: str
     causes: dict[str, tuple[str, str]]
-    examine: Callable[..., dict[str, str]]
+    examine: Callable[..., Seen]
 
 
 def exercise(
@@ -74,12 +76,13 @@ def diagnosis(number: str, bug: str, right: str, causes: dict[str, tuple[str, st
 
     bug: its id.  right: the letter of the true cause.  causes: letter -> (the cause, what one would
     see if it were this one), two clauses that also make the table in the notebook. The decorated
-    function takes the reader's own evidence by name and returns what it shows, letter -> a
-    sentence; it is asked only if all its evidence is given.
+    function takes the reader's own evidence by name and returns letter -> (a sentence with the
+    reader's numbers, whether they are the sign of this cause); it is asked only if all its evidence
+    is given. The letter "" is for a cause that the table does not have: (a sentence, True).
     Raises ValueError for what is no number of a diagnosis, and for one that is taken.
     """
 
-    def entry(examine: Callable[..., dict[str, str]]) -> Diagnosis:
+    def entry(examine: Callable[..., Seen]) -> Diagnosis:
         return Diagnosis(number, bug, right, causes, examine)
 
     return _registering(DIAGNOSIS, number, entry)
@@ -102,6 +105,13 @@ def _registering(form: re.Pattern, number: str, entry: Callable) -> Callable:
 
 def _place(function: Callable) -> str:
     return f"{function.__module__}.{function.__qualname__}"
+
+
+def planted_beside(number: str) -> set[str]:
+    """The bugs planted in the exercises of the lesson that this one, already read, belongs to."""
+    lesson = lesson_of(number)
+    entries = [entry for one, entry in _REGISTERED.items() if lesson_of(one) == lesson]
+    return {bug for one in entries if isinstance(one, Exercise) for bug in one.planted}
 
 
 def lesson_of(number: str) -> str:

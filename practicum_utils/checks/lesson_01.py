@@ -13,7 +13,7 @@ from practicum_utils.checks.demands import (
     describe,
     overlook,
 )
-from practicum_utils.checks.exercises import diagnosis, exercise
+from practicum_utils.checks.exercises import Seen, diagnosis, exercise
 from practicum_utils.data import Vocabulary, tokenize
 
 # Text, its tokens, and what has gone wrong where something else comes out.
@@ -372,14 +372,18 @@ def _check_columns(batch, targets: dict[int, float]) -> None:
         ),
     },
 )
-def observe_zeros(batch, vocab) -> dict[str, str]:
+def observe_zeros(batch, vocab) -> Seen:
     """Where the real tokens of id 0 stand, what 0 is decoded to, and the id of an unknown word."""
     zeros, inside = _real_zeros(batch)
+    first, unknown = vocab.decode([0])[0], vocab["qwxyz"]
+    words = f"In your batch {inside:,} of {zeros:,} such zeros have a word after them."
     return {
-        "A": f"In your batch {inside:,} of {zeros:,} such zeros have a word after them.",
-        "B": f"Yours decodes the id 0 to {vocab.decode([0])[0]!r}, and `<pad>` has the id "
-        f"{vocab['<pad>']:,}.",
-        "C": f"In yours a word that nobody wrote has the id {vocab['qwxyz']:,}.",
+        "A": (words if zeros else "In your batch no real token is 0.", zeros > 0 and not inside),
+        "B": (
+            f"Yours decodes the id 0 to {first!r}, and `<pad>` has the id {vocab['<pad>']:,}.",
+            first != "<pad>",
+        ),
+        "C": (f"In yours a word that nobody wrote has the id {unknown:,}.", unknown == 0),
     }
 
 

@@ -20,7 +20,7 @@ from practicum_utils.checks.demands import (
     overlook,
     same,
 )
-from practicum_utils.checks.exercises import diagnosis, exercise
+from practicum_utils.checks.exercises import Seen, diagnosis, exercise
 from practicum_utils.data import collate, make_loader
 from practicum_utils.support.environment import evaluating, pick_device
 
@@ -417,21 +417,35 @@ def _name(got: float, wanted: float, seen: str, what: str, mistakes: dict[str, f
         ),
     },
 )
-def observe_accuracies(run_epoch, model, test_set) -> dict[str, str]:
+def observe_accuracies(run_epoch, model, test_set) -> Seen:
     """Right answers counted batch by batch, and two evaluations of the same batches."""
     loss_fn, count = nn.BCEWithLogitsLoss(), len(test_set)
     small, large = (make_loader(test_set, batch_size=size) for size in (64, count - 1))
     shares = [right / of for right, of in _right_answers(model, large)]
-    said = run_epoch(model, large, loss_fn).accuracy
+    said, half_way = float(run_epoch(model, large, loss_fn).accuracy), sum(shares) / len(shares)
     totals = [sum(right for right, _ in _right_answers(model, one)) for one in (small, large)]
-    twice = [run_epoch(model, small, loss_fn).accuracy for _ in range(2)]
-    return {
-        "A": f"Your model has {shares[0]:.4f} in the large batch and {shares[-1]:.4f} on the one "
-        f"review; half-way is {sum(shares) / len(shares):.4f}, and your run_epoch says {said:.4f}.",
-        "B": f"Yours answers {totals[0]:,} of {count:,} right in batches of 64, and "
-        f"{totals[1]:,} in batches of {count - 1:,}.",
-        "C": f"Batches of 64 gave {twice[0]:.4f} in yours, and {twice[1]:.4f} the second time.",
+    twice = [float(run_epoch(model, small, loss_fn).accuracy) for _ in range(2)]
+    seen = {
+        "A": (
+            f"Your model has {shares[0]:.4f} in the large batch and {shares[-1]:.4f} on the one "
+            f"review; half-way is {half_way:.4f}, and your run_epoch says {said:.4f}.",
+            _equal(said, half_way),
+        ),
+        "B": (
+            f"Yours answers {totals[0]:,} of {count:,} right in batches of 64, and "
+            f"{totals[1]:,} in batches of {count - 1:,}.",
+            totals[0] != totals[1],
+        ),
+        "C": (
+            f"Batches of 64 gave {twice[0]:.4f} in yours, and {twice[1]:.4f} the second time.",
+            twice[0] != twice[1],
+        ),
     }
+    share = totals[1] / count
+    if _equal(said, share) or any(shows for _, shows in seen.values()):
+        return seen
+    wrong = f"Your run_epoch says {said:.4f}, and of all {count:,} reviews {share:.4f} are right."
+    return {**seen, "": (wrong, True)}
 
 
 def _right_answers(model: nn.Module, loader: DataLoader) -> list[tuple[int, int]]:

@@ -8,8 +8,17 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from practicum_utils.checks import anatomy, probing
-from practicum_utils.checks.demands import call, compare, demand, demand_gradient, overlook, same
-from practicum_utils.checks.exercises import diagnosis, exercise
+from practicum_utils.checks.demands import (
+    call,
+    compare,
+    demand,
+    demand_gradient,
+    explained,
+    overlook,
+    same,
+)
+from practicum_utils.checks.exercises import Seen, diagnosis, exercise
+from practicum_utils.data import Vocabulary
 from practicum_utils.support.environment import pick_device
 
 
@@ -192,7 +201,7 @@ def check_simple_rnn(cls) -> None:
     anatomy.ask_relu(model)
     anatomy.ask_gradients(model)
     anatomy.ask_long(model)
-    anatomy.ask_dropout(made, WIDE)
+    anatomy.ask_dropout(made, WIDE, readers="the readers")
 
 
 def _mending(cls) -> Callable:
@@ -279,23 +288,38 @@ def _check_both_ends(model) -> None:
         ),
     },
 )
-def observe_shapes(model, token_ids, lengths) -> dict[str, str]:
-    """What arrives at the first linear layer, for two sizes of a batch, and what it is made for."""
-    layer, arrived = _first_linear(model, token_ids, lengths)
-    _, alone = _first_linear(model, token_ids[:2], lengths[:2])
+def observe_shapes(model, token_ids, lengths) -> Seen:
+    """What arrives at the linear layer that breaks, else the first; for two sizes of a batch."""
+    layer, arrived, error = _linear_reached(model, token_ids, lengths)
+    _, alone, _ = _linear_reached(model, token_ids[:2], lengths[:2])
     readers = [part for part in model.modules() if isinstance(part, torch.nn.LSTM)]
     wide = " and ".join(str(reader.hidden_size) for reader in readers)
-    return {
-        "A": f"Yours: {arrived} numbers for each review with {len(lengths)} reviews, and {alone} "
-        "with 2.",
-        "B": f"Your readers give {wide} numbers.",
-        "C": f"In yours {arrived} numbers arrive, and the layer was made for {layer.in_features}.",
+    made_for = layer.in_features if layer else 0
+    fits = arrived == made_for
+    seen = {
+        "A": (
+            f"Yours: {arrived} numbers for each review with {len(lengths)} reviews, and {alone} "
+            "with 2.",
+            arrived != alone,
+        ),
+        "B": (f"Your readers give {wide} numbers.", any(one.hidden_size > 64 for one in readers)),
+        "C": (
+            f"In yours {arrived} numbers arrive, and the layer was made for {made_for}.",
+            not fits,
+        ),
     }
+    if fits and error:
+        seen["C"] = ("In yours the linear layers fit.", False)
+        seen[""] = (f"Your model stops at another place: {explained(error)}", True)
+    return seen
 
 
-def _first_linear(model, token_ids: torch.Tensor, lengths: torch.Tensor) -> tuple:
-    """The linear layer that is reached first, and how many numbers arrive there."""
-    met = []
+def _linear_reached(model, token_ids: torch.Tensor, lengths: torch.Tensor) -> tuple:
+    """The linear layer that breaks, else the first; how many numbers arrive there; what it raised.
+
+    The layer at which a pass breaks is the last that is reached.
+    """
+    met, raised = [], None
     layers = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
     hooks = [
         layer.register_forward_pre_hook(
@@ -306,12 +330,12 @@ def _first_linear(model, token_ids: torch.Tensor, lengths: torch.Tensor) -> tupl
     try:
         with torch.no_grad():
             model(token_ids, lengths)
-    except RuntimeError:  # the very thing that is looked into
-        pass
+    except RuntimeError as error:  # the very thing that is looked into
+        raised = error
     finally:
         for hook in hooks:
             hook.remove()
-    return met[0]
+    return *(met or [(None, 0)])[-1 if raised else 0], raised
 
 
 @diagnosis(
@@ -333,15 +357,31 @@ def _first_linear(model, token_ids: torch.Tensor, lengths: torch.Tensor) -> tupl
         ),
     },
 )
-def observe_loss(losses, loader) -> dict[str, str]:
+def observe_loss(losses, loader) -> Seen:
     """The losses, the labels of a batch, and the loss function on a label that it is made for."""
-    labels = " and ".join(f"{one:.0f}" for one in next(iter(loader)).labels.unique().tolist())
+    labels = next(iter(loader)).labels.unique().tolist()
+    shown = " and ".join(f"{one:g}" for one in labels)
     by_hand = bce(torch.tensor(10.0), torch.tensor(1.0)).item()
-    return {
-        "A": f"Yours went from {losses[0]:,.2f} to {losses[-1]:,.2f}.",
-        "B": f"The labels of your first batch are {labels}.",
-        "C": f"For the logit 10 and the label 1 it gives {by_hand:.5f}.",
+    seen = {
+        "A": (f"Yours went from {losses[0]:,.2f} to {losses[-1]:,.2f}.", False),
+        "B": (f"The labels of your first batch are {shown}.", not set(labels) <= {0, 1}),
+        "C": (f"For the logit 10 and the label 1 it gives {by_hand:.5f}.", by_hand < 0),
     }
+    if not seen["B"][1] and _swaps(type(loader.dataset)):
+        seen[""] = ("In your ReviewDataset 0 is positive; it is to be 0 for negative.", True)
+    return seen
+
+
+def _swaps(dataset: Callable) -> bool:
+    """Does a dataset of this class give 0 for positive and 1 for negative?"""
+    import datasets
+
+    reviews = datasets.Dataset.from_dict({"text": ["good", "bad"], "label": [2, 1]})
+    try:
+        made = dataset(reviews, Vocabulary(["good", "bad"]), max_length=2)
+        return [float(made[place][1]) for place in range(2)] == [0, 1]
+    except Exception:  # a class of another kind, as one that holds a part of another dataset
+        return False
 
 
 @diagnosis(
@@ -364,17 +404,25 @@ def observe_loss(losses, loader) -> dict[str, str]:
         ),
     },
 )
-def observe_learning(losses, run_epoch, model, loader) -> dict[str, str]:
-    """How far steps move the weights, three gradients of one batch, sixteen reviews by heart."""
+def observe_learning(losses, run_epoch, model, loader) -> Seen:
+    """How far steps move the weights, gradients of equal batches, sixteen reviews by heart."""
     batch = next(iter(loader))
-    times = ", ".join(f"{size:.2f}" for size in probing.three_gradients(run_epoch, model, batch))
+    words, grow, beside = probing.look_at_gradients(run_epoch, copy.deepcopy(model), batch)
     moved = _moved_in_an_epoch(run_epoch, copy.deepcopy(model), [batch] * 10)
     first, last = _by_heart(copy.deepcopy(model), batch)
+    not_at_all = " They do not move at all, whatever the rate is." if not moved else ""
     return {
-        "A": f"Ten steps at 5e-3 moved a weight of yours by {moved:.4f} on average.",
-        "B": f"Your run_epoch left gradients of {times} times the first.",
-        "C": f"On 16 reviews and with a plain loop, your model's loss went from {first:.2f} to "
-        f"{last:.2f} in 60 steps.",
+        "A": (
+            f"Ten steps at 5e-3 moved a weight of yours by {moved:.4f} on average.{not_at_all}",
+            False,  # it is our rate, and a fair one
+        ),
+        "B": (words, grow),
+        "C": (
+            f"On 16 reviews and with a plain loop, your model's loss went from {first:.2f} to "
+            f"{last:.2f} in 60 steps.",
+            last > 0.6 * first,
+        ),
+        **({"": (beside, True)} if beside and last <= 0.6 * first else {}),
     }
 
 

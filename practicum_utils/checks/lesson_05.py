@@ -19,12 +19,18 @@ from practicum_utils.checks.demands import (
     demand_returned,
     demand_same_gradients,
     demand_tensor,
+    demand_weights,
     describe,
     same,
 )
-from practicum_utils.checks.exercises import diagnosis, exercise
+from practicum_utils.checks.exercises import Seen, diagnosis, exercise
 from practicum_utils.models import TransformerClassifier
-from practicum_utils.support.environment import evaluating, pick_device
+from practicum_utils.support.environment import pick_device
+
+UNASKED = (
+    "the weights came back although nobody asked for them: without return_weights=True the second "
+    "of the two results is None."
+)
 
 
 @exercise("5.1", "self_attention")
@@ -65,8 +71,7 @@ def _check_attended(self_attention, given: list, mask, asked: bool) -> None:
     compare(result[0], mixed.detach(), f"the output {shown}", "(..., T, D)", mistakes)
     demand(
         asked or result[1] is None,
-        "the weights came back although nobody asked for them: without return_weights=True the "
-        "second of the two results is None.",
+        UNASKED,
     )
     demand_gradient(result[0], "the output")
     names = ("the queries", "the keys", "the values")
@@ -221,9 +226,10 @@ def check_multi_head(cls) -> None:
         for wished in ({}, {"return_weights": True}):
             pair = demand_pair(call(layer, x, mask, **wished), "the result")
             demand_tensor(pair[0], (B, T, E), "the output", "(B, T, E)")
-        demand_tensor(pair[1], (B, HEADS, T, T), "the weights", "(B, heads, T, T)")
+        demand_weights(pair[1], (B, HEADS, T, T), "the weights", "(B, heads, T, T)")
         _check_weights(pair[1], mask)
-        quiet, _ = call(layer, x, mask)
+        quiet, unasked = call(layer, x, mask)
+        demand(unasked is None, UNASKED)
         demand(same(quiet, pair[0]), "the output is another one when the weights are asked for.")
         if _has_both(layer):
             _check_against_sums(layer, x, mask, pair)
@@ -353,7 +359,7 @@ def check_block(cls) -> None:
         _check_kept(block, x, mask)
         result, weights = demand_pair(call(block, x, mask, return_weights=True), "the result")
         demand_tensor(result, (B, T, E), "the output", "(B, T, E)")
-        demand_tensor(weights, (B, HEADS, T, T), "the weights", "(B, heads, T, T)")
+        demand_weights(weights, (B, HEADS, T, T), "the weights", "(B, heads, T, T)")
         demand_pair(call(block, x, mask), "the result without return_weights")
         if all(isinstance(getattr(block, part, None), nn.Module) for part in PARTS):
             _check_sum_of_parts(block, x, mask)
@@ -476,6 +482,7 @@ def check_transformer(cls) -> None:
     _check_maps(deep, layers=3, heads=2)
     demand(probing.order_counts(model), probing.NO_ORDER)
     _check_positions_come_first(model)
+    _check_size_of_positions(model)
     blind = probing.build(cls, **sizes, positions=False)
     _check_blind(blind)
     _check_order_of_maps(probing.build(cls, **sizes, layers=3, positions=False))
@@ -544,6 +551,27 @@ def _check_positions_come_first(model) -> None:
     )
 
 
+def _check_size_of_positions(model) -> None:
+    """With words that say nothing, the first normalisation is given the positions alone."""
+    probing.shake(model)
+    with torch.no_grad(), anatomy.Recorder("layer_norm") as recorder:
+        for words in anatomy.word_tables(model):
+            words.zero_()
+        call(model, *probing.table(model, probing.rows_of((7,))))
+    given = recorder.seen[0][0][0] if recorder.seen else torch.zeros(0)
+    waves = _waves(7, given.shape[-1]).to(given.device)
+    if given.shape != (1, 7, given.shape[-1]):
+        return
+    factor = ((given[0] * waves).sum() / waves.square().sum()).item()
+    if not same(given[0], factor * waves, 1e-3):
+        return  # positions of another kind, which may be of any size
+    demand(
+        abs(factor - 0.1) < 1e-3,
+        f"the positions are added {factor:.3g} times; they are to be as small as the words' "
+        "vectors, 0.1 times.",
+    )
+
+
 def _check_order_of_maps(deep) -> None:
     """Map by map: rows are the words that look, the first block's come first, heads differ."""
     changed = torch.zeros(3)
@@ -583,6 +611,12 @@ def _check_norm(model) -> None:
         "the mean is normalised; the normalisation belongs before it, where each word still has a "
         "vector of its own.",
     )
+    widths = {args[0].shape[-1] for args, _, _ in recorder.seen}
+    demand(
+        widths <= {size},
+        f"a normalisation has {max(widths, default=0)} numbers of a word, and the embedding size "
+        f"is {size}: the pairs' vectors stay out of it, and are joined behind it.",
+    )
     demand(
         len(shapes) != 2,
         "nothing is normalised after the block; `norm` stands between the blocks and the mean.",
@@ -609,7 +643,7 @@ def _check_far_positions(model) -> None:
 
 def _check_dropouts(cls, sizes: dict) -> None:
     """The dropout that is given, at both places, and that of the blocks, which is 0.1."""
-    anatomy.ask_dropout(cls, sizes, among_words=True, inside=True)
+    anatomy.ask_dropout(cls, sizes, readers="the first block", inside=True)
     plain = probing.build(cls, **sizes, dropout=0.0).train()
     demand(
         probing.is_random(plain),
@@ -637,7 +671,7 @@ def _check_maps(model, layers: int, heads: int) -> None:
     logits, maps = demand_pair(pair, "the result with return_weights=True")
     demand_tensor(logits, (4,), "the logits, first of the two results,", "(B,)")
     wanted = (4, layers, heads, 6, 6)
-    demand_tensor(maps, wanted, "the maps", "(B, layers, heads, T, T)")
+    demand_weights(maps, wanted, "the maps", "(B, layers, heads, T, T)")
     probing.ask_shares(maps.detach(), lengths, "evaluation")
     demand(
         same(logits, probing.logits(model, rows)),
@@ -652,8 +686,9 @@ def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
 
 PULL = 0.01  # the gradient of every weight, about what a weight of the lesson's models gets
 # What one of ten such steps may move a weight by: Adam moves it by its learning rate, SGD by a
-# hundredth of its own.
-LEAST, MOST = 4e-4, 9e-2
+# hundredth of its own. With less than the least, the loss of the lesson's short run does not fall.
+LEAST, MOST = 1.8e-4, 9e-2
+OWN_WAY = 0.3  # the share of its learning rate by which an optimizer like Adam moves, at least
 
 
 @exercise("5.6", "make_optimizer", planted=("tiny-learning-rate",))
@@ -720,6 +755,12 @@ def _check_steps(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         f"{min(moved):.1g}, hardly at all.",
     )
     demand(
+        min(moved) >= LEAST or max(moved) > OWN_WAY * rates[0],
+        f"{said} each step moves a weight by about {min(moved):.1g}, far too little: this "
+        "optimizer moves it by the rate times its gradient, which is small here. Take Adam, whose "
+        "steps are about as large as the rate.",
+    )
+    demand(
         min(moved) >= LEAST,
         f"{said} each step moves a weight by about {min(moved):.1g}, far too little: three epochs "
         "hardly leave the beginning.",
@@ -747,23 +788,24 @@ def _check_steps(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         ),
     },
 )
-def observe_steps(model, new_model, run_epoch, make_optimizer, loader) -> dict[str, str]:
-    """How far the run moved the weights, what larger rates do, the outputs, three gradients."""
+def observe_steps(model, new_model, run_epoch, make_optimizer, loader) -> Seen:
+    """How far the run moved the weights, what larger rates do, the outputs, some gradients."""
     batch = [part[:16] for part in next(iter(loader))]
     moved, size = _way(model, new_model())
     falls = [_loss_after(new_model(), make_optimizer, batch, times) for times in (0, 1, 10, 100)]
-    with evaluating(model), torch.no_grad():
-        outputs = model(*_on_device(model, batch)[:2])
-    sizes = ", ".join(
-        f"{one:.2f}" for one in probing.three_gradients(run_epoch, new_model(), batch)
-    )
+    low, high, squeezed = probing.look_at_outputs(model, batch)
+    words, grow, beside = probing.look_at_gradients(run_epoch, new_model(), batch)
     return {
-        "A": f"In yours the run moved a weight by {moved:.5f} on average, and its size is "
-        f"{size:.3f}. Sixteen reviews, twenty steps: their loss goes from {falls[0]:.3f} to "
-        f"{falls[1]:.3f} with your rate, to {falls[2]:.3f} with ten times and to {falls[3]:.3f} "
-        "with a hundred times that rate.",
-        "B": f"Your outputs lie between {outputs.min():.3f} and {outputs.max():.3f}.",
-        "C": f"Your run_epoch left gradients of {sizes} times the first.",
+        "A": (
+            f"In yours the run moved a weight by {moved:.5f} on average, and its size is "
+            f"{size:.3f}. Sixteen reviews, twenty steps: their loss goes from {falls[0]:.3f} to "
+            f"{falls[1]:.3f} with your rate, to {falls[2]:.3f} with ten times and to "
+            f"{falls[3]:.3f} with a hundred times that rate.",
+            moved < 0.3 * size and falls[0] - falls[1] < 0.2 * (falls[0] - min(falls)),
+        ),
+        "B": (f"Your outputs lie between {low:.3f} and {high:.3f}.", squeezed),
+        "C": (words, grow),
+        **({"": (beside, True)} if beside else {}),
     }
 
 

@@ -13,7 +13,7 @@ from practicum_utils.checks.demands import (
     describe,
     overlook,
 )
-from practicum_utils.checks.exercises import diagnosis, exercise
+from practicum_utils.checks.exercises import Seen, diagnosis, exercise
 from practicum_utils.models import greedy
 from practicum_utils.prompting import T5, load_t5
 
@@ -359,15 +359,19 @@ def _check_row(row) -> None:
         ),
     },
 )
-def observe_answers(t5: T5, ids, answers: list[str], parse_label) -> dict[str, str]:
+def observe_answers(t5: T5, ids, answers: list[str], parse_label) -> Seen:
     """One answer on its way: its pieces as written, its text, and what the parser makes of labels.
 
     ids, answers: the first answer's ids, and the texts of all.
     """
-    pieces = " ".join(t5.tokenizer.convert_ids_to_tokens([int(i) for i in ids]))
-    parsed = " and ".join(f"{parse_label(label)!r} of {label!r}" for label in SENTIMENT)
+    ids = [int(i) for i in ids]
+    pieces = " ".join(t5.tokenizer.convert_ids_to_tokens(ids))
+    bare = t5.tokenizer.decode(ids, skip_special_tokens=True).strip().lower()
+    labels = {label: parse_label(label) for label in SENTIMENT}
+    parsed = " and ".join(f"{made!r} of {label!r}" for label, made in labels.items())
+    marks = [mark for mark in t5.tokenizer.all_special_tokens if mark in answers[0]]
     return {
-        "A": f"The pieces of your first answer are: {pieces}.",
-        "B": f"Your first answer is {answers[0]!r}.",
-        "C": f"Your parser makes {parsed}.",
+        "A": (f"The pieces of your first answer are: {pieces}.", bare not in SENTIMENT),
+        "B": (f"Your first answer is {answers[0]!r}.", bool(marks)),
+        "C": (f"Your parser makes {parsed}.", any(labels[label] != label for label in labels)),
     }

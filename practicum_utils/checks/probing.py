@@ -18,7 +18,7 @@ from practicum_utils.checks.demands import (
     describe,
     same,
 )
-from practicum_utils.support.environment import pick_device
+from practicum_utils.support.environment import evaluating, pick_device
 
 VOCAB_SIZE = 40
 SMALL = {"embedding_size": 8, "hidden_size": 6}
@@ -403,15 +403,87 @@ def ask_shares(weights: torch.Tensor, lengths: torch.Tensor, mode: str) -> None:
     )
 
 
-def three_gradients(run_epoch, model, batch) -> list[float]:
-    """The size of the gradient each time ``run_epoch`` has had one batch, beside the first time.
+@torch.no_grad()
+def look_at_outputs(model: nn.Module, batch) -> tuple[float, float, bool]:
+    """The smallest and the largest answer to a batch, and whether they are held between 0 and 1.
+
+    A few small logits may all be above 0; with the last linear layer turned around they are below.
+    """
+    device, last = next(model.parameters()).device, []
+    given = [part.to(device) for part in batch][:2]
+    hooks = [
+        part.register_forward_hook(lambda part, *_: last.append(part))
+        for part in model.modules()
+        if isinstance(part, nn.Linear)
+    ]
+    with evaluating(model):
+        answers = model(*given)
+        for hook in hooks:
+            hook.remove()
+        weights = list(last[-1].parameters()) if last else []
+        torch._foreach_neg_(weights)
+        turned = model(*given)
+        torch._foreach_neg_(weights)
+    both = torch.cat([answers.flatten(), turned.flatten()])
+    return (
+        answers.min().item(),
+        answers.max().item(),
+        bool((both.abs() <= 1).all() and both.min() >= 0),
+    )
+
+
+def look_at_gradients(run_epoch, model, batch) -> tuple[str, bool, str]:
+    """Whether steps of ``run_epoch`` meet gradients of earlier batches, all batches being equal.
+
+    Returns what was seen, in words; whether they do; and, if it is done in a way that is rarer than
+    that nobody clears them, which way that is, or "".
+    """
+    model.zero_grad()
+    calls = [size for _ in range(3) for size in _at_steps(run_epoch, model, [batch])]
+    model.zero_grad()
+    epoch = _at_steps(run_epoch, model, [batch] * 3)
+    if len(calls) < 3 or len(epoch) < 3:
+        words = f"For three batches your run_epoch called `step` {len(epoch)} times"
+        return f"{words}.", False, f"{words}, and each batch needs a step of its own."
+    if not any(epoch):
+        return (
+            "The steps of your run_epoch find no gradient at all.",
+            False,
+            "When `step` is called, the gradient is gone or not there yet, so nothing ever moves; "
+            "the order is zero, backward, step.",
+        )
+    if _grow(calls):
+        return f"Your run_epoch left gradients of {_times(calls)} times the first.", True, ""
+    if _grow(epoch):
+        words = "Within one epoch of three equal batches, the steps of your run_epoch met gradients"
+        once = "the gradients were cleared once for an epoch, and each batch needs it."
+        return f"{words} of {_times(epoch)} times the first.", True, once
+    words = f"The steps of your run_epoch met gradients of {_times(calls)} times the first."
+    return words, False, ""
+
+
+def _at_steps(run_epoch, model, batches: list) -> list[float]:
+    """The size of the gradient that each step finds; nothing moves.
 
     Dropout, where there is some, blanks the same numbers each time.
     """
     still, sizes = torch.optim.SGD(model.parameters(), lr=0.0), []
-    for _ in range(3):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            run_epoch(model, [batch], nn.BCEWithLogitsLoss(), still)
-        sizes.append(torch.cat([part.grad.flatten() for part in model.parameters()]).norm().item())
-    return [size / sizes[0] for size in sizes]
+
+    def note(*_) -> None:
+        torch.manual_seed(0)
+        grads = [part.grad.flatten() for part in model.parameters() if part.grad is not None]
+        sizes.append(torch.cat(grads).norm().item() if grads else 0.0)
+
+    still.register_step_pre_hook(note)
+    torch.manual_seed(0)
+    run_epoch(model, batches, nn.BCEWithLogitsLoss(), still)
+    return sizes
+
+
+def _grow(sizes: list[float]) -> bool:
+    """One, two, three times the first, as when nothing is cleared in between."""
+    return sizes[1] > 1.5 * sizes[0] and sizes[2] > 2.2 * sizes[0]
+
+
+def _times(sizes: list[float]) -> str:
+    return ", ".join(f"{size / sizes[0] if sizes[0] else 0:.2f}" for size in sizes)

@@ -1,4 +1,4 @@
-"""Pictures of training, of attention and of models, each with the numbers that it shows in words."""
+"""Pictures of training, attention and models, each with the numbers that it shows in words."""
 
 from practicum_utils.visualize.comparisons import compare_curves, compare_models, show_ablation
 from practicum_utils.visualize.curves import plot_accuracies, plot_history, show_losses

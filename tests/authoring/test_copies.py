@@ -9,6 +9,7 @@ from tiny_course import LESSON_01, LESSON_02, LESSON_03, URL, read_text, read_ti
 
 from practicum_utils.authoring.copies import CHECKED, COPIES, FOLDERS, RAISES, SKIP, make_copy
 from practicum_utils.authoring.execute import execute
+from practicum_utils.authoring.student import EXPECT_BUGS
 from practicum_utils.bugs import CATALOGUE
 from practicum_utils.bugs.planting import LessonError
 
@@ -84,10 +85,12 @@ def test_badge_and_installation_have_the_address(tiny, kind):
     page = f"https://colab.research.google.com/github/somebody/tiny-course/blob/main/{path}"
     assert f"]({page})" in rest
     assert ("Save a copy in Drive" in rest) == (kind == "student")
-    assert code(notebook)[0] == (
+    setup = (
         "try:\n    import practicum_utils\nexcept ImportError:\n"
         f'    %pip install -q "practicum-utils @ git+{URL}"\n\nimport math'
     )
+    bugs_ahead = f"\n\n{EXPECT_BUGS}" if kind == "student" else ""
+    assert code(notebook)[0] == setup + bugs_ahead
     assert sum("%pip" in text for text in code(notebook)) == 1
 
 

@@ -1,14 +1,17 @@
 """The check cells of the lessons: where they stand, and what they say to stubs and solutions."""
 
 import re
+import sys
 
 import pytest
+import torch
 from student_copies import definitions
 
+from practicum_utils import models
 from practicum_utils.authoring.build import find_root, read_all
 from practicum_utils.authoring.copies import CHECKED, make_copy
 from practicum_utils.bugs import CATALOGUE
-from practicum_utils.checks import CheckError, check, diagnoses, symptoms
+from practicum_utils.checks import CheckError, check, diagnoses, expect_bugs, symptoms
 from practicum_utils.checks.exercises import find
 
 LESSONS = read_all(find_root())
@@ -72,9 +75,8 @@ def planted_exercises():
 
 @pytest.mark.parametrize(("exercise", "number", "bugs"), planted_exercises())
 def test_a_check_lets_the_class_s_bugs_pass_until_they_are_met_and_is_strict_when_graded(
-    exercise, number, bugs, capsys, monkeypatch
+    exercise, number, bugs, capsys, monkeypatch, new_session
 ):
-    monkeypatch.setattr(symptoms, "_LAST", {})
     names = {}
     for cell in LESSONS[number].cells:
         if cell.kind == "code":
@@ -92,22 +94,78 @@ def test_a_check_lets_the_class_s_bugs_pass_until_they_are_met_and_is_strict_whe
     monkeypatch.delenv("PRACTICUM_STRICT")
     for known, entry in diagnoses().items():
         if entry.bug in bugs:
+            symptoms.verdict(known, False, ok="it is gone", symptom="it is there")
             symptoms.verdict(known, True, ok="it is gone", symptom="it is there")
     with pytest.raises(CheckError):
         check(exercise, solution)
 
 
-def test_a_symptom_that_comes_later_waits_until_the_one_before_is_mended(capsys, monkeypatch):
-    monkeypatch.setattr(symptoms, "_LAST", {})
-    say = {"ok": "well", "symptom": "ill"}
-    symptoms.verdict("3.D2", False, **say)
-    symptoms.verdict("3.D3", True, **say, after="3.D2")
-    assert symptoms.not_yet_met(("missing-zero-grad",)) == {"missing-zero-grad"}
-    symptoms.verdict("3.D2", True, **say)
-    symptoms.verdict("3.D3", True, **say, after="3.D2")
-    assert symptoms.not_yet_met(("missing-zero-grad",)) == set()
+SAY = {"ok": "well", "symptom": "ill"}
+
+
+def test_a_symptom_that_comes_later_waits_until_the_one_before_is_mended(capsys, new_session):
+    symptoms.verdict("3.D3", True, **SAY, after="3.D2")
+    symptoms.verdict("3.D2", False, **SAY)
+    symptoms.verdict("3.D3", True, **SAY, after="3.D2")
+    symptoms.verdict("3.D2", True, **SAY)
+    symptoms.verdict("3.D3", False, **SAY, after="3.D2")
+    assert symptoms.not_yet_mended(("missing-zero-grad",)) == {"missing-zero-grad"}
+    symptoms.verdict("3.D3", True, **SAY, after="3.D2")
+    assert symptoms.not_yet_mended(("missing-zero-grad",)) == set()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["symptom", "not yet", "ok", "ok"]
+    assert lines == [
+        "not yet: first run the cell of the symptom before this one",
+        "symptom: ill",
+        "not yet: first mend what the symptom before this one has shown",
+        "ok: well",
+        "symptom: ill",
+        "ok: well",
+    ]
+
+
+def test_an_ok_counts_for_the_program_that_earned_it(capsys, new_session):
+    """Right at once, then with the class's bug: it passes again, until it is met and mended."""
+    bug = ("double-sigmoid",)
+    symptoms.verdict("4.D1", True, **SAY)
+    assert symptoms.not_yet_mended(bug) == set(bug)
+    symptoms.verdict("4.D1", False, **SAY)
+    assert symptoms.not_yet_mended(bug) == set(bug)
+    symptoms.verdict("4.D1", True, **SAY)
+    assert symptoms.not_yet_mended(bug) == set()
+
+
+@pytest.mark.parametrize("message", ["mat1 and mat2 shapes cannot be multiplied", "no such name"])
+def test_an_exception_that_is_the_symptom_counts_as_met(message, monkeypatch, new_session):
+    monkeypatch.setattr(sys, "last_value", RuntimeError(message), raising=False)
+    symptoms.verdict("3.D1", True, **SAY)
+    mended = not symptoms.not_yet_mended(("linear-input-size",))
+    assert mended == ("shapes cannot be multiplied" in message)
+
+
+def test_where_bugs_are_expected_ok_so_far_tells_nothing(capsys, monkeypatch, new_session):
+    """It is said of right and wrong exercises alike, until the lesson's bugs are mended."""
+
+    class Narrow(models.SimpleRNN):
+        def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
+            super().__init__(vocab_size, embedding_size, hidden_size, dropout)
+            self.hidden = torch.nn.Linear(hidden_size, hidden_size)
+
+    expect_bugs()
+    monkeypatch.setattr(sys, "last_value", None, raising=False)
+
+    def words():
+        check("3.1", models.last_vectors)
+        check("3.3", models.SimpleRNN)
+        return [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+
+    assert words() == ["ok so far"] * 2
+    check("3.3", Narrow)
+    assert capsys.readouterr().out == "ok so far: exercise 3.3, SimpleRNN\n"
+    assert words() == ["ok so far"] * 2
+    symptoms.verdict("3.D1", True, **SAY)
+    assert words() == ["ok", "ok", "ok"]
+    check("3.1", models.last_vectors, strict=True)
+    assert capsys.readouterr().out == "ok: exercise 3.1, last_vectors\n"
 
 
 @pytest.mark.parametrize("number", ["3.D9", "3.3", "99.D1"])

@@ -302,15 +302,15 @@ LET_PASS = {
 
 
 @pytest.fixture
-def met(monkeypatch):
-    """Call it with a bug: its symptom cell has said ok."""
-    monkeypatch.setattr(symptoms, "_LAST", {})
+def met(new_session):
+    """Call it with a bug: its symptom cell has shown it, and then said ok."""
     with patch.dict(_REGISTERED):
 
         def meet(bug):
-            number = f"9.D{len(symptoms._LAST) + 1}"
+            number = f"9.D{len(symptoms.STORY.healthy) + 1}"
             diagnosis(number, bug, "A", {"A": "it"})(lambda: {})
-            symptoms.verdict(number, True, ok="gone", symptom="there")
+            for healthy in (False, True):
+                symptoms.verdict(number, healthy, ok="gone", symptom="there")
 
         yield meet
 

@@ -660,11 +660,11 @@ right("3.3")(Parts)
 
 @right("3.3")
 class PlainRows(nn.Module):
-    """Review by review, without padding; dropout only before the last layer."""
+    """Review by review, without padding."""
 
     def __init__(self, vocab_size, embedding_size=64, hidden_size=64, dropout=0.5):
         super().__init__()
-        self.words = nn.Embedding(vocab_size, embedding_size)
+        self.words = nn.Sequential(nn.Embedding(vocab_size, embedding_size), nn.Dropout(dropout))
         self.ahead = nn.LSTM(embedding_size, hidden_size)
         self.back = nn.LSTM(embedding_size, hidden_size)
         self.decide = nn.Sequential(
@@ -716,10 +716,16 @@ class DropsByHand(Parts):
         super().__init__(vocab_size, embedding_size, hidden_size, 0.0)
         self.rate = dropout
 
+    def drop(self, numbers):
+        if not self.training:
+            return numbers
+        return numbers * (torch.rand_like(numbers) > self.rate) / (1 - self.rate)
+
+    def read(self, rnn, token_ids, lengths):
+        return last_vectors(rnn(self.drop(self.embedding(token_ids)))[0], lengths)
+
     def end(self, hidden):
-        if self.training:
-            hidden = hidden * (torch.rand_like(hidden) > self.rate) / (1 - self.rate)
-        return self.output(hidden).flatten()
+        return self.output(self.drop(hidden)).flatten()
 
 
 @right("3.3")
@@ -913,3 +919,29 @@ class ShortensTheLengths(models.SimpleRNN):
 class LargerOfTheReaders(AddsTheReaders):
     def join(self, there, back):
         return torch.maximum(there, back)
+
+
+@wrong("3.3", "the vectors of the words go into the readers whole")
+class DropsTheEndOnly(models.SimpleRNN):
+    def read(self, rnn, token_ids, lengths):
+        return last_vectors(rnn(self.embedding(token_ids))[0], lengths)
+
+
+@wrong("3.3", "the vectors of the words go into the readers whole")
+class DropsBehindTheReaders(DropsTheEndOnly):
+    """At the end of the readers instead of at their beginning."""
+
+    def read(self, rnn, token_ids, lengths):
+        return self.dropout(super().read(rnn, token_ids, lengths))
+
+
+@right("3.3")
+class DropsWordsOnce(Parts):
+    """One mask of dropout for both readers."""
+
+    def both(self, token_ids, lengths):
+        x = self.dropout(self.embedding(token_ids))
+        return (
+            last_vectors(self.forward_rnn(x)[0], lengths),
+            last_vectors(self.backward_rnn(models.reverse_states(x, lengths))[0], lengths),
+        )

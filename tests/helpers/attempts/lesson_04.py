@@ -515,6 +515,7 @@ class OtherNames(nn.Module):
         E, H = embedding_size, hidden_size
         self.words, self.pairs = nn.Embedding(vocab_size, E), models.PairEmbedding(16)
         self.left, self.right = (nn.LSTM(E, H, batch_first=True) for _ in range(2))
+        self.drop = nn.Dropout(dropout)
         self.ask = nn.Sequential(
             nn.Linear(2 * H + 16, H), nn.Tanh(), nn.Linear(H, 1, bias=False), nn.Flatten(1)
         )
@@ -523,7 +524,7 @@ class OtherNames(nn.Module):
         )
 
     def forward(self, token_ids, lengths, return_weights=False):
-        x, mask = self.words(token_ids), token_mask(lengths, token_ids.shape[1])
+        x, mask = self.drop(self.words(token_ids)), token_mask(lengths, token_ids.shape[1])
         ahead, _ = self.left(x)
         back = reverse_states(self.right(reverse_states(x, lengths))[0], lengths)
         states = torch.cat([self.pairs(token_ids), back, ahead], dim=-1)
@@ -747,3 +748,47 @@ class SquaredWeights(Variant):
     def pool(self, states, scores, mask):
         _, weights = super().pool(states, scores, mask)
         return super().pool(states, 2 * scores, mask)[0], weights
+
+
+@wrong("4.2", "were summed over their numbers (dim=2), not over the words (dim=1)")
+def sums_over_the_numbers(states, scores, mask):
+    weights = attention.masked_softmax(scores, mask)
+    return (weights.unsqueeze(2) * states).sum(dim=2), weights
+
+
+@wrong("4.2", "were summed over their numbers (dim=2), not over the words (dim=1)")
+def sums_over_the_last(states, scores, mask):
+    weights = attention.masked_softmax(scores, mask)
+    return torch.einsum("bt,bth->bt", weights, states), weights
+
+
+class WholeWords(models.AttentionRNN):
+    """Nothing is dropped behind the embedding."""
+
+    def read(self, token_ids, lengths):
+        embedded = self.embedding(token_ids)
+        there, _ = self.forward_rnn(embedded)
+        back, _ = self.backward_rnn(models.reverse_states(embedded, lengths))
+        back = models.reverse_states(back, lengths)
+        return self.join(torch.cat([there, back, self.pairs(token_ids)], dim=2))
+
+    def join(self, states):
+        return states
+
+
+@wrong("4.3", "the vectors of the words go into the readers whole")
+class DropsTheEndOnly(WholeWords):
+    pass
+
+
+@wrong("4.3", "the vectors of the words go into the readers whole")
+class DropsTheStates(WholeWords):
+    def join(self, states):
+        return self.dropout(states)
+
+
+@wrong("4.3", "is `return_weights` handed on")
+class GivesNoWeights(models.AttentionRNN):
+    def forward(self, token_ids, lengths, return_weights=False):
+        logits = super().forward(token_ids, lengths)
+        return (logits, None) if return_weights else logits

@@ -213,7 +213,7 @@ class WithEinsum(nn.Module):
         scores = torch.einsum("bhqd,bhkd->bhqk", q, k) / math.sqrt(q.shape[-1])
         weights = scores.masked_fill(~mask[:, None, None, :], float("-inf")).softmax(-1)
         mixed = torch.cat((weights @ v).unbind(1), dim=-1)
-        return self.output(mixed), weights
+        return self.output(mixed), weights if return_weights else None
 
 
 @right("5.3")
@@ -513,7 +513,7 @@ class OwnBlocks(nn.Module):
         E = embedding_size
         self.words = nn.Embedding(vocab_size, E)
         table = attention.positional_encoding(longest, E) if positions else torch.zeros(longest, E)
-        self.register_buffer("places", table)
+        self.register_buffer("places", 0.1 * table)
         self.drop = nn.Dropout(dropout)
         blocks = [WithEinsumBlock(E, heads, inner_size, 0.1) for _ in range(layers)]
         self.layers = nn.Sequential(*blocks)
@@ -526,7 +526,7 @@ class OwnBlocks(nn.Module):
         x = self.drop(self.words(token_ids) + self.places[: token_ids.shape[1]])
         maps = []
         for layer in self.layers:
-            x, weights = layer(x, mask)
+            x, weights = layer(x, mask, return_weights=True)
             maps.append(weights)
         x = self.last[0](x).masked_fill(~mask.unsqueeze(2), 0.0).sum(1) / mask.sum(1, True)
         logits = self.last[1:](x).reshape(-1)
@@ -1347,7 +1347,7 @@ class CutsLongReviews(Blocks):
 class TableOf300(Blocks):
     def place(self, x):
         table = attention.positional_encoding(300, x.shape[2])
-        return x + table[: x.shape[1]] if self.positions else x
+        return x + 0.1 * table[: x.shape[1]] if self.positions else x
 
 
 @wrong("5.5", "does its table of positions end early")
@@ -1355,7 +1355,7 @@ class ClampedPositions(Blocks):
     def place(self, x):
         T, E = x.shape[1:]
         table = attention.positional_encoding(256, E)[torch.arange(T).clamp(max=255)]
-        return x + table if self.positions else x
+        return x + 0.1 * table if self.positions else x
 
 
 @wrong("5.5", "does its table of positions end early, or begin again")
@@ -1364,3 +1364,88 @@ class PositionsBeginAgain(Blocks):
         T, E = x.shape[1:]
         table = attention.positional_encoding(300, E)[torch.arange(T) % 300]
         return x + 0.1 * table if self.positions else x
+
+
+@wrong("5.3", "the weights came back although nobody asked for them")
+class AlwaysWeights(Heads):
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask, True)
+
+
+@wrong("5.3", "is `return_weights` handed on")
+class NeverWeights(Heads):
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask)
+
+
+@wrong("5.4", "is `return_weights` handed on")
+class BlockWithoutWeights(models.TransformerBlock):
+    def forward(self, x, mask, return_weights=False):
+        return super().forward(x, mask)
+
+
+@wrong("5.5", "is `return_weights` handed on")
+class MapsNotAskedFor(Variant):
+    def forward(self, token_ids, lengths, return_weights=False):
+        mask = token_mask(lengths, token_ids.shape[1])
+        x, maps = self.dropout(self.place(self.embedding(token_ids))), []
+        for block in self.blocks:
+            x, weights = block(x, mask)
+            maps.append(weights)
+        logits = self.decide(self.mean(x, mask, lengths))
+        return (logits, self.stack(maps)) if return_weights else logits
+
+
+@wrong("5.5", "the positions are added 1 times")
+class FullPositions(Variant):
+    def place(self, x):
+        return x + attention.positional_encoding(*x.shape[1:]) if self.positions else x
+
+
+@wrong("5.5", "the positions are added 0.01 times")
+class TinyPositions(Variant):
+    def place(self, x):
+        return x + 0.01 * attention.positional_encoding(*x.shape[1:]) if self.positions else x
+
+
+@wrong("5.5", "a normalisation has 24 numbers of a word, and the embedding size is 8")
+class NormOfAll(models.TransformerClassifier):
+    """The last normalisation takes the pairs' vectors in."""
+
+    def __init__(self, vocab_size, embedding_size=64, *sizes, pair_size=16, **named):
+        super().__init__(vocab_size, embedding_size, *sizes, pair_size=pair_size, **named)
+        self.norm = nn.LayerNorm(embedding_size + pair_size)
+
+    def forward(self, token_ids, lengths, return_weights=False):
+        mask = token_mask(lengths, token_ids.shape[1])
+        x = self.embedding(token_ids)
+        if self.positions:
+            x = x + 0.1 * attention.positional_encoding(*x.shape[1:])
+        x, maps = self.dropout(x), []
+        for block in self.blocks:
+            x, weights = block(x, mask, return_weights)
+            maps.append(weights)
+        x = self.norm(torch.cat([x, self.pairs(token_ids)], dim=2))
+        mean = (x * mask.unsqueeze(2)).sum(1) / lengths.unsqueeze(1)
+        logits = self.output(self.dropout(torch.relu(self.hidden(mean)))).squeeze(1)
+        return (logits, torch.stack(maps, dim=1)) if return_weights else logits
+
+
+@wrong("5.6", "Take Adam, whose steps are about as large as the rate")
+def slow_descent(model):
+    return torch.optim.SGD(model.parameters(), lr=1e-2)
+
+
+@wrong("5.6", "Take Adam, whose steps are about as large as the rate")
+def slow_descent_with_momentum(model):
+    return torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+
+
+@wrong("5.6", "far too little: three epochs")
+def slow_adam(model):
+    return torch.optim.Adam(model.parameters(), lr=1e-4)
+
+
+@right("5.6")
+def patient_adam(model):
+    return torch.optim.Adam(model.parameters(), lr=3e-4)
