@@ -66,7 +66,7 @@ def _made(cell: Cell, planted: set[str]) -> list[Cell]:
     if "of_class" in marks:
         return [_given(bare, planted), _class_code(cell, planted)]
     if cell.kind == "code":
-        return [bare.with_bugs(planted)]
+        return [_given(bare, planted)]
     if "diagnose" in marks:
         return _diagnosis(cell)
     if "fold" in marks:
