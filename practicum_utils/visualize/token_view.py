@@ -30,8 +30,8 @@ TABLE_ROWS = 256
 TOP = 5
 # Of the weights and of the effects: what the steps count, and the steps.
 LEGENDS = (
-    ("Times the even share:", WEIGHTS),
-    ("Share of the largest effect:", POSITIVE, NEGATIVE),
+    ("More than so many times the even share:", WEIGHTS),
+    ("More than so much of the largest effect:", POSITIVE, NEGATIVE),
 )
 DOUBTFUL = 0.3  # two measures of the same thing that agree less than this decide nothing
 GLUE = "\N{NO-BREAK SPACE}"  # keeps a word and its numbers on one line
@@ -306,7 +306,7 @@ def _legend(name: str, *ramps: tuple[Step, ...]) -> list[Chip]:
     chips = [Chip(name)]
     for ramp, sign in zip(ramps, "+-" if len(ramps) > 1 else [""], strict=True):
         form = "{:g}" if len(ramps) == 1 else sign + "{:.0%}"
-        chips += [Chip(f"over {form.format(step.start)}", step) for step in ramp]
+        chips += [Chip(form.format(step.start), step) for step in ramp]
     return chips
 
 

@@ -67,32 +67,37 @@ def model(request):
 
 
 def read(model, words):
-    """The probability of "positive" and the weight of each word, as floats."""
+    """The logit and the weight of each word, as floats."""
     ids = [4 + WORDS.index(word) if word in WORDS else 1 for word in words]
     twin = copy.deepcopy(model).double().eval()
     logits, weights = twin(torch.tensor([ids]), torch.tensor([len(ids)]), return_weights=True)
     # A Transformer has one row for each layer, head and place that looks, an RNN one in all.
     rows = weights[0].reshape(-1, len(ids)).tolist()
     received = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-    return 1 / (1 + math.exp(-logits.item())), received
+    return logits.item(), received
 
 
 def effects(model, words):
-    """What the probability loses without each word."""
+    """What the logit loses without each word."""
     whole = read(model, words)[0]
     return [whole - read(model, words[:i] + words[i + 1 :])[0] for i in range(len(words))]
 
 
 def assert_shows(view, model, words):
-    """The picture is of these words, with the model's probability, weights and effects."""
-    probability, weights = read(model, words)
+    """The picture is of these words, with the model's answer, weights and effects."""
+    logit, weights = read(model, words)
     assert list(view.tokens) == words
     assert view.weights.tolist() == pytest.approx(weights, abs=1e-5)
     if len(words) > 1:
         assert view.effects.tolist() == pytest.approx(effects(model, words), abs=1e-5)
-    side = "positive" if probability > 0.5 else "negative"
-    sentence = f"Predicted {side} (probability of positive {probability:.2f})."
-    assert sentence in str(view) and sentence in view.html()
+    side, probability = "positive" if logit > 0 else "negative", 1 / (1 + math.exp(-logit))
+    sentence = f"Predicted {side} (logit {logit:+.2f}, probability of positive {probability:.2f})."
+    assert sentence in flat(view) and sentence in view.html()
+
+
+def flat(text):
+    """A text without its line ends."""
+    return " ".join(str(text).split())
 
 
 def test_the_models_of_these_tests_answer_either_way_and_look_unevenly():
@@ -101,7 +106,7 @@ def test_the_models_of_these_tests_answer_either_way_and_look_unevenly():
         for kind in (AttentionRNN, TransformerClassifier)
         for words in READ
     ]
-    assert {probability > 0.5 for probability, _ in readings} == {True, False}
+    assert {logit > 0 for logit, _ in readings} == {True, False}
     assert max(max(weights) * len(weights) for _, weights in readings) > 1.3
 
 
@@ -127,11 +132,11 @@ def test_a_picture_asks_the_model_for_its_weights_once(model, reviews, more):
 
 @REVIEWS
 def test_words_that_were_cut_or_not_known_are_told_where_there_are_any(model, reviews, index):
-    text = str(explore_attention(model, reviews, index=index))
+    text = flat(explore_attention(model, reviews, index=index))
     assert re.findall(r"(\d+) of its (\d+) words were cut", text) == {
         0: [("2", "8")], 3: [("7", "13")]
     }.get(index, [])  # fmt: skip
-    assert re.findall(r"Read as <unk>: (.*)\.", text) == (["zebra"] if index == 2 else [])
+    assert re.findall(r"Read as <unk>: (.*?)\.", text) == (["zebra"] if index == 2 else [])
 
 
 def test_of_many_unknown_words_five_are_named_and_the_others_counted(model):
@@ -227,7 +232,7 @@ def test_a_guess_is_scored_as_a_count_by_hand_does(model, reviews, index, guess)
     guessed = set(re.findall("[a-z]+", str(guess).lower()))
     view = predict_then_reveal(model, reviews, index, guess)
     assert_shows(view, model, words)
-    text, sizes = str(view), [abs(effect) for effect in effects(model, words)]
+    text, sizes = flat(view), [abs(effect) for effect in effects(model, words)]
     chosen = [i for i, word in enumerate(words) if word in guessed]
     here = ", ".join(sorted(guessed & set(words)))
     assert f"Your words: {here} ({len(chosen)} of {len(words)} places)." in text
@@ -236,9 +241,9 @@ def test_a_guess_is_scored_as_a_count_by_hand_does(model, reviews, index, guess)
     found = percent(text, r"have (\d+)% of the weight \(an even share would be (\d+)%\)")
     assert found == pytest.approx(expected, abs=0.51)
     share = 100 * sum(sizes[i] for i in chosen) / sum(sizes)
-    assert percent(text, r"have (\d+)% of the leave-one-out effect") == pytest.approx(
-        [share], abs=0.51
-    )
+    assert percent(
+        text, r"have (\d+)% of the effect \(leave-one-out, on the logit"
+    ) == pytest.approx([share], abs=0.51)
 
 
 @pytest.mark.parametrize("guess", ["good", "the good cast", "was dull"])
@@ -246,7 +251,7 @@ def test_a_guess_is_scored_as_a_count_by_hand_does(model, reviews, index, guess)
 def test_the_words_with_the_largest_effect_are_named_once_and_counted(model, reviews, index, guess):
     if not set(guess.split()) & set(READ[index]):
         guess += f" {READ[index][0]}"
-    text = str(predict_then_reveal(model, reviews, index, guess))
+    text = flat(predict_then_reveal(model, reviews, index, guess))
     largest = {}
     for word, effect in zip(READ[index], effects(model, READ[index]), strict=True):
         largest[word] = max(abs(effect), largest.get(word, 0))
@@ -257,7 +262,7 @@ def test_the_words_with_the_largest_effect_are_named_once_and_counted(model, rev
 
 
 def test_words_that_are_not_in_the_review_are_named(model, reviews):
-    text = str(predict_then_reveal(model, reviews, 0, "zebra good movie"))
+    text = flat(predict_then_reveal(model, reviews, 0, "zebra good movie"))
     assert "Your words: good (1 of 6 places)." in text
     assert "Not in this review: movie, zebra." in text
     assert "Not in this review" not in str(predict_then_reveal(model, reviews, 0, "good cast"))
@@ -268,7 +273,16 @@ def test_a_word_that_was_cut_is_not_in_the_review(model, reviews, capsys):
     assert "None of these words is in the review" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("guess", ["zebra", ["zebra", "movie"], "", [], "..."])
+@pytest.mark.parametrize("guess", ["", "   ", "\n", [], [""], "...", ["--", " "]])
+def test_an_empty_guess_reveals_nothing_and_is_told_what_to_write(model, reviews, guess, capsys):
+    assert predict_then_reveal(model, reviews, 0, guess) is None
+    told = capsys.readouterr().out
+    assert told == (
+        "There is no guess yet; write three to six words of the review that you think decide.\n"
+    )
+
+
+@pytest.mark.parametrize("guess", ["zebra", ["zebra", "movie"]])
 def test_a_guess_without_a_word_of_the_review_reveals_nothing(model, reviews, guess, capsys):
     assert predict_then_reveal(model, reviews, 0, guess) is None
     told = capsys.readouterr().out
@@ -276,9 +290,10 @@ def test_a_guess_without_a_word_of_the_review_reveals_nothing(model, reviews, gu
 
 
 def test_a_guess_about_a_review_of_one_word_is_scored_by_weight_alone(model, reviews):
-    text = str(predict_then_reveal(model, reviews, 1, "dreadful film"))
+    text = flat(predict_then_reveal(model, reviews, 1, "dreadful film"))
+    assert "Your words: dreadful (1 of 1 place)." in text
     assert "They have 100% of the weight (an even share would be 100%)." in text
-    assert "leave-one-out effect" not in text and "not measured" in text
+    assert "leave-one-out" not in text and "not measured" in text
 
 
 # Widgets, without a notebook
@@ -312,8 +327,24 @@ def test_typing_words_shows_what_the_guess_shows(model, reviews, shown, capsys):
     assert " ".join(READ[3]) in capsys.readouterr().out
     box, before = shown
     assert "weight" not in str(before)
+    box.value = " "
+    assert shown[2].startswith("There is no guess yet")
     box.value = "dull"
-    assert str(shown[2]) == str(predict_then_reveal(model, reviews, 3, "dull"))
+    assert str(shown[3]) == str(predict_then_reveal(model, reviews, 3, "dull"))
+
+
+def words_of(table):
+    """The words that a ReviewDataset has of the first text of a table."""
+    return ReviewDataset(table, Vocabulary(WORDS), 99).tokens(0)
+
+
+def test_the_review_over_the_box_is_printed_with_its_words_whole(shown, capsys):
+    words = ["a-rather-long-hyphened-word", "film", "w" * 40] * 12
+    table = datasets.Dataset.from_dict({"text": [" ".join(words)], "label": [2]})
+    predict_then_reveal(make_model(AttentionRNN), ReviewDataset(table, Vocabulary(WORDS), 99), 0)
+    above = capsys.readouterr().out.partition("Review 0:\n")[2].partition("\n\n")[0]
+    assert above.split() == words_of(table)
+    assert max(map(len, above.splitlines())) <= 96
 
 
 @pytest.mark.parametrize("index", [4, -1])
@@ -450,7 +481,7 @@ def test_a_guess_reveals_the_picture_in_the_place_of_the_sentence(played):
     outputs = played[RIGHT][BOX]
     (html,), (text,) = forms(outputs, "text/html"), forms(outputs, "text/plain")
     assert "Your words: dull (2 of 6 places)." in html and "Highest weights" in html
-    assert "Your words: dull (2 of 6 places)." in text and "None of these" not in text
+    assert "Your words: dull (2 of 6 places)." in flat(text) and "None of these" not in text
     assert len(outputs) == len(played[BOX][BOX])
 
 
