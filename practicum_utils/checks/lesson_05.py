@@ -229,10 +229,10 @@ def check_multi_head(cls) -> None:
         demand_weights(pair[1], (B, HEADS, T, T), "the weights", "(B, heads, T, T)")
         _check_weights(pair[1], mask)
         quiet, unasked = call(layer, x, mask)
-        demand(unasked is None, UNASKED)
         demand(same(quiet, pair[0]), "the output is another one when the weights are asked for.")
         if _has_both(layer):
             _check_against_sums(layer, x, mask, pair)
+        demand(unasked is None, UNASKED)
     _check_all_learn(layer, call(layer, x, mask)[0])
 
 
