@@ -687,7 +687,7 @@ def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
 PULL = 0.01  # the gradient of every weight, about what a weight of the lesson's models gets
 # What one of ten such steps may move a weight by: Adam moves it by its learning rate, SGD by a
 # hundredth of its own. With less than the least, the loss of the lesson's short run does not fall.
-LEAST, MOST = 1.8e-4, 9e-2
+LEAST, MOST = 2.5e-4, 9e-2
 OWN_WAY = 0.3  # the share of its learning rate by which an optimizer like Adam moves, at least
 
 
