@@ -1443,7 +1443,7 @@ def slow_descent_with_momentum(model):
 
 @wrong("5.6", "far too little: three epochs")
 def slow_adam(model):
-    return torch.optim.Adam(model.parameters(), lr=1e-4)
+    return torch.optim.Adam(model.parameters(), lr=2e-4)
 
 
 @right("5.6")
