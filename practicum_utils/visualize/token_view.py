@@ -178,9 +178,11 @@ class TokenView:
         parts.append(_paragraph(_with_gaps(weights, shown)))
         parts.append(_paragraph(_legend(*LEGENDS[0])))
         if effects:
+            largest = _signed(self.effects, digits=2)[int(self.effects.abs().argmax())]
             parts.append(
                 "<p>What the logit loses without the word (+, bar above, teal: the word speaks for "
-                "positive; -, bar below, orange: for negative):</p>"
+                f"positive; -, bar below, orange: for negative). The largest effect is {largest}:"
+                "</p>"
             )
             parts.append(_paragraph(_with_gaps(effects, shown)))
             parts.append(_paragraph(_legend(*LEGENDS[1])))

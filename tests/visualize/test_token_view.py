@@ -697,6 +697,13 @@ def test_the_five_largest_effects_stand_out_with_their_sign():
     assert notes == [[], ["-0.60"], ["+0.20"], [], ["-0.03"], ["+0.40"], ["-0.05"], []]
 
 
+@pytest.mark.parametrize(("largest", "told"), [(-22.2, "-22"), (0.00015, "+0.00015")])
+def test_the_largest_effect_is_told_over_the_row(largest, told):
+    """The marks are shares of it, and those of a model that knows nothing are as bright."""
+    view = view_of_effects([largest, -largest / 2, 0.0])
+    assert f"The largest effect is {told}:" in paragraphs(view)[3].text
+
+
 def test_effects_of_zero_colour_nothing():
     view = view_of_effects([0.0] * 6)
     assert not any(map(mark, effect_chips(view)))
