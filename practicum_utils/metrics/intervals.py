@@ -48,4 +48,4 @@ def chance_in_words(p: float) -> str:
         return "in most experiments"
     if p < 0.001:
         return "in fewer than 1 of 1,000 experiments"
-    return f"in about 1 of {1 / p:,.0f} experiments"
+    return f"in about 1 of {float(f'{1 / p:.2g}'):,.0f} experiments"  # two digits are enough

@@ -82,6 +82,7 @@ def test_a_p_is_never_written_as_zero(p, words):
         (1.0, "in most experiments"),
         (0.5, "in about 1 of 2 experiments"),
         (0.0251, "in about 1 of 40 experiments"),
+        (0.00493, "in about 1 of 200 experiments"),
         (0.001, "in about 1 of 1,000 experiments"),
         (0.0, "in fewer than 1 of 1,000 experiments"),
     ],
