@@ -112,7 +112,8 @@ print(f"loss {loss:.0f}, gradient {w.grad:.0f}")
 # %% [markdown]
 # By hand: the derivative of $(2w - 10)^2$ is $2 \cdot (2w - 10) \cdot 2$, which is $-16$ at $w = 3$. It is negative, so
 # the loss falls if `w` grows.
-#
+
+# %% [markdown]
 # Real networks have thousands of weights or more. They are kept in *layers*, and a layer is an **`nn.Module`**: an
 # object that owns its weights and can be called like a function. `nn.Linear(3, 1)`, for example, makes one number
 # out of three, by a weighted sum and an added constant:
@@ -252,7 +253,8 @@ print(f"before {loss:.4f}, after {loss_fn(model(token_ids, lengths), labels):.4f
 
 # %% [markdown]
 # The loss on this batch went down. Two of the lines are less obvious than they look, so we try out what they do.
-#
+
+# %% [markdown]
 # ### What `zero_grad` does
 #
 # `backward` does not *set* the gradients, it *adds* to them. Watch the size of a gradient when we call it three
@@ -278,7 +280,8 @@ for call in (1, 2, 3):
 # %% [markdown]
 # One, two, three times: each call adds the gradient once more. `zero_grad` clears them, so that a step uses the
 # gradient of its own batch only.
-#
+
+# %% [markdown]
 # ### What `no_grad` does
 #
 # To compute gradients PyTorch keeps a record of every step of the forward pass in memory. When we only want to
