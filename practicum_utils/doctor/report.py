@@ -138,7 +138,9 @@ class Report:
         if not self.findings:
             parts.append(_box(HEALTHY, "<b>healthy</b>"))
         scope = "".join(f"<li>{escape(line)}</li>" for line in self._scope())
-        if scope:
+        if scope and self.is_folded:
+            parts.append(f"<p>What was checked</p><ul>{scope}</ul>")
+        elif scope:
             parts.append(f"<details><summary>What was checked</summary><ul>{scope}</ul></details>")
         return "".join(parts)
 
