@@ -29,7 +29,8 @@ def verdict(exercise: str, attempt: Callable) -> str:
             check(exercise, attempt, strict=True)
     except CheckError as error:
         return str(error).split(": ", 1)[1]
-    return said.getvalue().strip().splitlines()[-1]  # above it stands what the attempt printed
+    lines = said.getvalue().strip().splitlines()  # what the attempt printed, the verdict, notes
+    return next(line for line in reversed(lines) if line.startswith("ok"))
 
 
 def show(exercise: str) -> tuple[int, int, int]:

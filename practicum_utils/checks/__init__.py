@@ -21,6 +21,7 @@ from practicum_utils.checks.demands import (
     describe,
     explained,
     not_begun,
+    noting,
     overlooking,
 )
 from practicum_utils.checks.exercises import (
@@ -69,6 +70,8 @@ __all__ = [
 def check(exercise: str, solution: Callable | str, strict: bool | None = None, **evidence) -> None:
     """Print one line, ``ok: exercise 3.1, last_vectors``, or say what is wrong in one sentence.
 
+    Below an ``ok`` may stand a ``note: ...``, on what is accepted and differs from the lesson.
+
     exercise: its number, as in the lesson, or that of a diagnosis, as "3.D1".
     solution: the function or class itself, not a result; for a diagnosis, the letter of a cause.
     strict: whether a bug that the class's solution has, and that a later cell will show, is refused
@@ -93,11 +96,14 @@ def check(exercise: str, solution: Callable | str, strict: bool | None = None, *
         _check_diagnosis(found, solution, strict, evidence)
         return
     may_pass = set() if strict else not_yet_mended(found.planted)
-    seen = _check_exercise(found, solution, may_pass)
+    with noting() as remarks:
+        seen = _check_exercise(found, solution, may_pass)
     meet(seen)
     ahead = STORY.expected and not strict and not_yet_mended(planted_beside(number))
     so_far = bool(seen or ahead)
     print(f"ok{' so far' * so_far}: exercise {number}, {found.name}")
+    for sentence in remarks:
+        print(f"note: {sentence}")
 
 
 def _is_graded() -> bool:

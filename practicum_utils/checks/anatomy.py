@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from practicum_utils.checks.demands import CheckError, call, demand, same
+from practicum_utils.checks.demands import CheckError, call, demand, remark, same
 from practicum_utils.checks.probing import (
     VOCAB_SIZE,
     build,
@@ -338,10 +338,11 @@ def _features(model: nn.Module, last: torch.Tensor) -> torch.Tensor:
 # Dropout
 
 
-def ask_dropout(cls: Callable, sizes: dict, readers: str = "", inside: bool = False) -> None:
+def ask_dropout(cls: Callable, sizes: dict, readers: str, inside: bool = False) -> None:
     """Whether a class that is given a dropout uses it where it belongs, in training only.
 
-    readers: what reads the words' vectors, in words, if those have to be dropped as well.
+    readers: what reads the words' vectors, in words; if those are not dropped, that is a remark, or
+    with ``inside`` a mistake.
     inside: whether there is a dropout of another rate inside, which stays on when this one is 0.
     """
     model = build(cls, **sizes, dropout=RATE).train()
@@ -361,11 +362,11 @@ def ask_dropout(cls: Callable, sizes: dict, readers: str = "", inside: bool = Fa
         "in training mode nothing is dropped before the last linear layer, where a review is one "
         f"vector (with dropout={RATE}, {pooled:.0%} of its numbers were 0).",
     )
-    demand(
-        words > 0.5 or not readers,  # a number may be dropped for each of two readers by itself
-        f"in training mode the vectors of the words go into {readers} whole; they are to be "
-        "dropped there as well, right after the embedding.",
-    )
+    if words > 0.5:  # a number may be dropped for each of two readers by itself
+        return
+    whole = f"in training mode the vectors of the words go into {readers} whole"
+    demand(not inside, f"{whole}; they are to be dropped there as well, right after the embedding.")
+    remark(f"{whole}. The lesson's model drops them there as well, right after the embedding.")
 
 
 def _ask_whole_answers(model: nn.Module) -> None:

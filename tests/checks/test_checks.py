@@ -59,15 +59,28 @@ def refused(exercise, attempt) -> str:
 
 
 def said(capsys) -> list[str]:
-    """What was printed, without the notes of the code that was checked."""
+    """What was printed, without what the code that was checked printed, and without notes on it."""
     lines = capsys.readouterr().out.splitlines()
-    return [line for line in lines if line != OWN and not line.startswith("  ")]
+    return [line for line in lines if line != OWN and not line.startswith(("  ", "note: "))]
 
 
 @pytest.mark.parametrize(("exercise", "attempt"), pairs(RIGHT))
 def test_a_correct_solution_is_accepted(exercise, attempt, capsys):
     check(exercise, attempt)
     assert said(capsys) == [f"ok: exercise {exercise}, {EXERCISES[exercise].name}"]
+
+
+WHOLE = ["DropsTheEndOnly", "DropsBehindTheReaders", "DropsTheStates"]
+
+
+@pytest.mark.parametrize("exercise", ["3.3", "4.3"])
+def test_a_model_that_drops_no_words_is_accepted_with_a_note(exercise, capsys):
+    noted = []
+    for attempt in RIGHT[exercise]:
+        check(exercise, attempt, strict=True)
+        if "note: " in capsys.readouterr().out:
+            noted.append(name_of(attempt))
+    assert set(noted) == set(WHOLE) & set(map(name_of, RIGHT[exercise])) and len(noted) == 2
 
 
 @pytest.mark.parametrize(

@@ -921,13 +921,13 @@ class LargerOfTheReaders(AddsTheReaders):
         return torch.maximum(there, back)
 
 
-@wrong("3.3", "the vectors of the words go into the readers whole")
+@right("3.3")
 class DropsTheEndOnly(models.SimpleRNN):
     def read(self, rnn, token_ids, lengths):
         return last_vectors(rnn(self.embedding(token_ids))[0], lengths)
 
 
-@wrong("3.3", "the vectors of the words go into the readers whole")
+@right("3.3")
 class DropsBehindTheReaders(DropsTheEndOnly):
     """At the end of the readers instead of at their beginning."""
 

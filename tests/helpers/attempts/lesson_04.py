@@ -776,12 +776,12 @@ class WholeWords(models.AttentionRNN):
         return states
 
 
-@wrong("4.3", "the vectors of the words go into the readers whole")
+@right("4.3")
 class DropsTheEndOnly(WholeWords):
     pass
 
 
-@wrong("4.3", "the vectors of the words go into the readers whole")
+@right("4.3")
 class DropsTheStates(WholeWords):
     def join(self, states):
         return self.dropout(states)
