@@ -952,8 +952,8 @@ print(f"weight is spread like evenly over {torch.tensor(spread).median():.0%} of
 # about two even shares. But it does not pick out a few words and leave the rest aside. That more important words get a
 # higher weight is at best partly true here: a pooled vector of this model is not far from the mean.
 #
-# How can attention still be worth something? The states do much of the work. A state with large numbers counts more
-# in the sum than one with small numbers, even at the same weight.
+# That need not be a fault. A state with large numbers counts more in the sum than one with small numbers, even at the
+# same weight, so the states themselves can say which words matter.
 
 # %% [markdown]
 # ## What a word does to the answer
@@ -1117,8 +1117,8 @@ print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f
 
 # %% [markdown] fold="And your guess?" only="student, walkthrough"
 # In our runs 0.90 to 0.91 fell to between 0.79 and 0.85, so this model needs its weights, although they are nearly even.
-# The layers behind the pooling have learned to work with a sum in which the telling words count two or three times as
-# much as the others. Without that, their signal is too weak.
+# The likely reason is that the layers behind the pooling have learned to work with a sum in which the telling words count
+# two or three times as much as the others, and get a weaker signal than they expect.
 #
 # Compare this with the ablation: a model that is *trained* with the mean loses less than a point against attention. So
 # that one trained model cannot do without its weights does not mean that no model can.
