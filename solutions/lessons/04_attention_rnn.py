@@ -582,6 +582,15 @@ assert (weights[~token_mask(lengths, token_ids.shape[1])] == 0).all()
 print("ok: the weights sum to 1 and leave the padding out")
 
 # %% [markdown]
+# This is the way of the same batch through the model, one row for each layer. The rows 6 and 7 are new, and so is the
+# table of pairs, which has most of the model's parameters:
+
+# %%
+from practicum_utils.visualize import show_shapes
+
+show_shapes(new_model(), token_ids, lengths)
+
+# %% [markdown]
 # ## A short training run
 #
 # As in lesson 03, we first train on a few thousand reviews, for three epochs. That takes less than a minute, and it
@@ -640,8 +649,8 @@ goes_down = losses[-1] < 0.7 * losses[0]
 verdict("4.D1", goes_down, ok="the loss goes down", symptom="the loss does not go down")
 
 # %% [markdown] fold="And your guess?" only="student"
-# In our runs, once everything was right, the loss of the first epoch was about @S1, that of the third below @S3; yours
-# will differ a little. By the third epoch this model knows the few reviews by heart. If yours stayed at about 0.69,
+# In our runs, once everything was right, the loss of the first epoch was about 0.6, and that of the third below 0.01;
+# yours will differ a little. By the third epoch this model knows the few reviews by heart. If yours stayed at about 0.69,
 # that is what the next part is about.
 
 # %% [markdown] diagnose="4.D1" evidence="model=model, untrained=new_model(dropout=0), run_epoch=run_epoch, loader=few_reviews()"
@@ -665,13 +674,14 @@ verdict("4.D1", goes_down, ok="the loss goes down", symptom="the loss does not g
 #
 # **They saturate.** Our run did not even come near 0.50. For the loss an output of 0 now means "both are equally
 # likely", and in the first steps, before the model knows anything, that is the best answer to everything. So with the
-# large learning rate the number inside the sigmoid is pushed down to about @INSIDE, for all reviews. There the curve of
-# the sigmoid is flat: its slope $\sigma(1 - \sigma)$ is about $10^{@SLOPE}$, where it would be 0.25 in the middle.
-# Every gradient is multiplied by this slope on its way back, so nothing of it arrives, and the model stays where it
-# is: at $-\log 0.5 = 0.693$ for every review.
+# large learning rate the number inside the sigmoid is pushed down for all reviews, in our runs to somewhere between
+# -20 and -36. There the curve of the sigmoid is flat: its slope $\sigma(1 - \sigma)$ is less than $10^{-8}$, where it
+# would be 0.25 in the middle. Every gradient is multiplied by this slope on its way back, so next to nothing of it
+# arrives, and the model stays where it is: at $-\log 0.5 = 0.693$ for every review.
 #
-# With half the learning rate the same program *creeps*: @CREEP in our run. That looks like a model that only needs
-# patience, and this makes it the more dangerous of the two, because it can never get below 0.50.
+# With a smaller learning rate the same program can *creep*: at 0.004 the losses of our run were 0.695, 0.691 and 0.626.
+# That looks like a model that only needs patience, and this makes it the more dangerous of the two, because it can
+# never get below 0.50.
 
 # %% [markdown] only="walkthrough"
 # ### Diagnosis
@@ -736,8 +746,9 @@ print(f"slope of the sigmoid there: {(outputs * (1 - outputs)).mean():.1g}; at 0
 
 # %% [markdown] only="walkthrough"
 # The sigmoid is **saturated**: it is so flat there that nothing of a gradient gets through, and the model stays
-# where it is. The large learning rate took it there within one epoch. With half the rate the same model *creeps*:
-# @CREEP in our run. That looks like a model that only needs patience, but it would creep on until 0.50 and no further.
+# where it is. The large learning rate took it there within one epoch. With a smaller rate the same model can *creep*: at
+# 0.004 the losses of our run were 0.695, 0.691 and 0.626. That looks like a model that only needs patience, but it could
+# creep on until 0.50 and no further.
 
 # %% [markdown] only="walkthrough"
 # The doctor gives a second opinion. It pushes the last layer far up and down, and looks how far the answer follows.
@@ -935,7 +946,14 @@ print(f"the largest weight of a review: {torch.tensor(largest).median():.1f} eve
 print(f"weight is spread like evenly over {torch.tensor(spread).median():.0%} of the words (median)")
 
 # %% [markdown] only="student, walkthrough"
-# @EVENNESS
+# In our runs the largest weight of a review was about three even shares (medians of 2.6 to 3.4), and the weight was
+# spread as if it were shared evenly by 88 to 95 % of the words. So these weights are nearly even. The model does put a
+# little more weight on some words, and in our short sentence *bad* had the most or shared the first place, with
+# about two even shares. But it does not pick out a few words and leave the rest aside. That more important words get a
+# higher weight is at best partly true here: a pooled vector of this model is not far from the mean.
+#
+# That need not be a fault. A state with large numbers counts more in the sum than one with small numbers, even at the
+# same weight, so the states themselves can say which words matter.
 
 # %% [markdown]
 # ## What a word does to the answer
@@ -969,8 +987,9 @@ for word, effect in zip(words, effects, strict=True):
 # `whole - without` is above 0 for a word that speaks for *positive*, and below 0 for one that speaks against it.
 
 # %% [markdown] only="student, walkthrough"
-# In our runs *bad* has by far the largest effect, @BADEFFECT on the logit, and all other words stay between @OTHERS.
-# Yours will differ, but *bad* should stand out.
+# In our runs *bad* has by far the largest effect: without it the logit rises by about 20. *Very* comes second, with an
+# effect of -5 to -9, and all other words stay between -3 and 3. Yours will differ, but *bad* should stand out. Its weight
+# was only about twice that of an average word. So a word can have most of the effect without having most of the weight.
 
 # %% [markdown]
 # The package does the same, with all the shortened reviews in one batch:
@@ -995,10 +1014,10 @@ tau = kendall_tau(weights[0].detach().cpu(), effects.abs())
 print(f"tau = {tau:.2f} for this sentence")
 
 # %% [markdown] fold="Why is it not higher?" only="student, walkthrough"
-# In our runs tau was between @TAULOW and @TAUHIGH for this sentence, although it is easy to name the word with the
+# In our runs tau was between 0.29 and 0.43 for this sentence, although it is easy to name the word with the
 # largest effect, *bad*. There are two reasons. Eight words make 28 pairs, and in 21 of them *bad* does not occur. These
 # pairs are made of the seven other words, whose effects are small. Which of two small effects is the larger is nearly
-# chance, but tau counts such a pair as much as one with *bad*. So a tau near 0 for one short sentence does not say that
+# chance, but tau counts such a pair as much as one with *bad*. So a low tau for one short sentence does not say that
 # the weights are wrong.
 #
 # And *bad* need not have the largest weight. The model pools *places*, and at the place of *movie* stands the pair
@@ -1065,7 +1084,15 @@ print(table)
 # and additive attention: 0.34 with leave-one-out and 0.44 with gradients.
 
 # %% [markdown] only="student, walkthrough"
-# @AGREEMENT
+# In our runs the weights agree with leave-one-out by 0.2 to 0.3, and with gradients by a little over 0.3. Yours will
+# differ. That is clearly more than chance, for which the table has a median of about 0 and a middle half from -0.05 to
+# 0.04, and it is less than Jain and Wallace found. So words with more weight tend to have more effect, but from the
+# weights alone you could not say which words decide.
+#
+# Look at the line *gradients* as well. Our two measures of effect agree with each other by only 0.23 to 0.27, and theirs
+# by 0.52. Two measures that are meant to say the same thing and disagree so much are no firm yardstick, so a low tau
+# does not prove that it is the weights that are wrong. The pairs are a likely reason. A word that is left out takes two
+# pairs with it, and its neighbours form a new one, of which the gradient at the word's own vector knows nothing.
 
 # %% [markdown]
 # Their title is [*Attention is not Explanation*](https://arxiv.org/abs/1902.10186). Wiegreffe and Pinter answered
@@ -1089,7 +1116,12 @@ after = run_epoch(even, validation_loader, loss_fn)
 print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f} with equal ones")
 
 # %% [markdown] fold="And your guess?" only="student, walkthrough"
-# @NEEDS
+# In our runs 0.90 to 0.91 fell to between 0.79 and 0.85, so this model needs its weights, although they are nearly even.
+# The likely reason is that the layers behind the pooling have learned to work with a sum in which the telling words count
+# two or three times as much as the others, and get a weaker signal than they expect.
+#
+# Compare this with the ablation: a model that is *trained* with the mean loses less than a point against attention. So
+# that one trained model cannot do without its weights does not mean that no model can.
 
 # %% [markdown]
 # ## Predict, then reveal
@@ -1100,12 +1132,12 @@ print(f"accuracy {before.accuracy:.3f} with its own weights, {after.accuracy:.3f
 # %% [markdown] only="presenter" minutes=3
 # - **Read** the review aloud, **collect five words** from the class, type them between the quotes, run.
 # - **Say:** the score is no mark for you. It compares two ways of reading.
-# - **Point at** the word with the largest effect, and at its weight.
+# - **Point at** "avoid": its effect is among the largest, on the wrong side. What follows it turns it around.
 
 # %%
 import textwrap
 
-print(textwrap.fill(reviews["validation"][177]["text"], 96))
+print(textwrap.fill(reviews["validation"][236]["text"], 96))
 
 # %% [markdown] only="student"
 # Write your words between the quotes, and see how much of the weight, and of the effect, they have. (As long as
@@ -1113,25 +1145,41 @@ print(textwrap.fill(reviews["validation"][177]["text"], 96))
 
 # %% only="student"
 my_words = ""  # three to six words of the review
-predict_then_reveal(model, validation_set, 177, guess=my_words)
+predict_then_reveal(model, validation_set, 236, guess=my_words)
 
 # %% [markdown] only="walkthrough"
 # The class chose these:
 
 # %% only="walkthrough"
-predict_then_reveal(model, validation_set, 177, guess="@CLASS")
+predict_then_reveal(model, validation_set, 236, guess="good great believe avoid check")
 
 # %% [markdown] fold="What can be learned from it?" only="student, walkthrough"
-# @LEARNED
+# All our runs answered *positive*, and they were right. The largest effects were those of *great* and *job* for
+# positive, and of *avoid* against it, each of about 3 to 4 on the logit. Yours may be others, but look for these. The
+# weights of these words were among the highest too, at two to three even shares, so here weights and effects
+# roughly agree on the words. But a weight has no sign: only the effect tells that *avoid* pulls the other way.
+#
+# A reader knows that *avoid* is taken back in the same sentence: most people may avoid this, *but they should check it
+# out*. The model does not follow such a turn well. Among our training reviews with the word *avoid* only 18 % are
+# positive, and among those with *great* 67 %, and this is what it learns from. It was right because the good words
+# were stronger, and the first praise that a reader meets, *a very good horror film*, moved its answer very little.
 
 # %% [markdown] only="student"
-# @WRONGINTRO
+# Now a review that all our runs got wrong; yours may be right about it. This time the text stands there as the model
+# reads it, nearly without punctuation, above a box for your words. It was labelled negative. When you have seen the
+# answer, look for the words that pulled it to the wrong side.
 
 # %% only="student"
-predict_then_reveal(model, validation_set, 319)
+predict_then_reveal(model, validation_set, 108)
 
 # %% [markdown] fold="And what misled ours?" only="student"
-# @MISLED
+# Our runs answered *positive*, with a probability between 0.83 and 0.99. The two words with the largest effects pull in
+# the right direction: *disappointed* and *wouldn't*. What outweighs them is *loved*, which stands there twice. Among the
+# training reviews with *loved* 74 % are positive, with *disappointed* 39 %, with *wouldn't* 36 %.
+#
+# But what the author loved are two other films of the same director. A human reader sees at once which film is meant.
+# This model adds up what is said, and has no way to ask about which film it is said. If yours was right, look how
+# close it was.
 
 # %% [markdown]
 # ## Read the mistakes
@@ -1181,7 +1229,11 @@ for text in (
     print(f"{probability(torch.tensor(vocab.encode(tokenize(text)))):.2f}  {text}")
 
 # %% [markdown]
-# @SIX
+# Look at the first pair first: it should lie far apart, on the right sides of 0.5. In our runs it did, with 1.00 and
+# 0.00. The other four came out differently in every run, often very sure and sometimes very wrong: *It's not great,
+# it's terrible!* was 0.40, 1.00 and 0.01 in three runs of the same accuracy. So compare the two numbers of each pair, as
+# in lesson 03: if they are close, the order of the words has hardly been used. And do not conclude from a single sentence
+# that a model understands *not*, or that it does not.
 
 # %% [markdown]
 # ## Takeaways
