@@ -6,7 +6,7 @@
 # message, and you will find out what it was.
 #
 # **You will be able to**
-# - say what sentiment classification is, and what a fair first guess scores;
+# - say what sentiment classification is, and what accuracy you get by guessing;
 # - turn text into token ids and back, and say what an unknown word costs;
 # - write a PyTorch `Dataset` (`__init__`, `__len__`, `__getitem__`) and a function that pads a batch;
 # - measure how much of a batch is padding, and make it less.
@@ -115,8 +115,8 @@ for name, split in reviews.items():
 # ## Tokens
 #
 # The network needs units to count. We use words in lower case, and we leave contractions whole: "don't" is
-# one token. We drop commas and full stops, but keep `!` and `?`, because people who shout or doubt mean
-# something by it.
+# one token. We drop commas and full stops, but keep `!` and `?`, because an exclamation mark or a
+# question mark often carries emotion.
 #
 # To find these units in a text we use a *regular expression*, a pattern that Python looks for. You do not have
 # to write one; here it is, in a function that you can use. Read the pattern in three parts:
@@ -226,7 +226,7 @@ print(f"median {lengths.median()}, mean {lengths.float().mean():.0f}, longest {l
 print(f"longer than 256 tokens: {(lengths > 256).float().mean():.0%}")
 
 # %% [markdown]
-# Most reviews have around 175 tokens, but a few are very long, so the mean lies well above the median.
+# Half of the reviews have fewer than 176 tokens, but a few are very long, so the mean lies well above the median.
 # If we cut every review to 256 tokens, three in ten of them lose something. In return a batch is at most 256
 # columns wide, instead of up to 1,841.
 
@@ -255,7 +255,7 @@ counts = Counter(token for tokens in tiny for token in tokens)
 counts.most_common()
 
 # %% [markdown]
-# Commoner words get lower ids. Four ids are taken before the first word:
+# More frequent words get lower ids. Four ids are taken before the first word:
 #
 # | id | token | for |
 # |---|---|---|
@@ -355,7 +355,7 @@ vocab = Vocabulary.build(token_lists, max_size)
 len(vocab)
 
 # %% [markdown]
-# Which ids have a very common word, a common one, a rare one, and one that nobody wrote?
+# Which ids do these words have? One is very frequent, one frequent, one rare, and one that nobody wrote:
 
 # %% name="look-up" tell=true
 for word in ("the", "good", "flute", "practicum"):
@@ -373,28 +373,31 @@ print(" ".join(vocab.decode(encoded)))
 # %% [markdown]
 # ## What an unknown word costs
 #
-# A smaller vocabulary makes a smaller model, and more holes in the text. We count the holes in the
-# test reviews, for several sizes:
+# A smaller vocabulary makes a smaller model, and more unknown words in the text. How many? We build the vocabulary
+# from nine tenths of the training reviews and count the unknown words in the last tenth, for several sizes. (We leave
+# the test reviews alone: how large the vocabulary should be is a choice, and they must not have a part in it.)
 
 # %% [markdown] only="presenter" minutes=2
 # - **Run** both cells. **Ask:** was the author pleased? *With 500 words, 31 % of the tokens are holes.*
 # - **Say:** rare words carry the opinion.
 
 # %% [markdown] guess="holes"
-# **Guess before you run:** we keep only the 496 commonest words. Which share of the tokens in the test reviews
+# **Guess before you run:** we keep only the 496 commonest words. Which share of the tokens in new reviews
 # do we then not know?
 
 # %%
-test_tokens = [token for text in reviews["test"]["text"] for token in tokenize(text)]
+tenth = len(token_lists) // 10
+new_tokens = [token for tokens in token_lists[:tenth] for token in tokens]
 for size in (500, 2_000, 5_000, 20_000):
-    smaller = Vocabulary.build(token_lists, size)
+    smaller = Vocabulary.build(token_lists[tenth:], size)
     unknown = smaller["<unk>"]
-    share = sum(smaller[token] == unknown for token in test_tokens) / len(test_tokens)
-    print(f"{size:>6} entries: {share:.1%} of the test tokens are unknown")
+    share = sum(smaller[token] == unknown for token in new_tokens) / len(new_tokens)
+    print(f"{size:>6} entries: {share:.1%} of the new tokens are unknown")
 
 # %% [markdown]
-# Five hundred entries (the four special ones included) leave a hole in almost every third place, twenty thousand in about 3 of 100. What
-# do the holes look like to the model? Here is the beginning of a review with the small vocabulary:
+# Five hundred entries (the four special ones included) leave a hole in almost every third place, twenty thousand in about
+# 3 of 100, and still fit easily into memory. That is why we take twenty thousand. What do the holes look like to the
+# model? Here is the beginning of a review with the small vocabulary:
 
 # %%
 small = Vocabulary.build(token_lists, 500)
@@ -629,8 +632,8 @@ print(f"bucketed batches: {padding_share(bucketed):.0%} of the table is padding"
 #
 # `make_loader` is a loader from our package. It puts reviews of similar length into one batch (into
 # **buckets**): it shuffles all the reviews, sorts them by length inside pieces of 50 batches, and then
-# shuffles the batches. An epoch still has every review once, and the work shrinks by as much as the padding
-# does. The price: a review now shares its batch with others of its length, no longer with any others. We use
+# shuffles the batches. An epoch still has every review once, and we save the computation that was spent on
+# padding. The price: a review now shares its batch with others of its length, no longer with any others. We use
 # `make_loader` from the next lesson on.
 
 # %% [markdown]
