@@ -1,5 +1,6 @@
 """Pictures of training: matplotlib figures with the numbers they show printed below them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -88,14 +89,18 @@ def _last_numbers(history) -> str:
 
 
 def show_losses(losses: Sequence[float]) -> None:
-    """Draw the training loss of each epoch as a bar with its number; the line is 0.
+    """Draw the training loss of each epoch as a bar with its number; the solid line is 0.
 
+    Where the losses are those of two labels, a dashed line shows log 2, the loss of pure guessing.
     It prints nothing, so that a cell can end with a line that is the same on every computer.
     """
     names = [f"epoch {number}" for number in range(1, len(losses) + 1)]
-    figure, axis = plt.subplots(figsize=(4.5, 1.7), facecolor="white")
+    figure, axis = plt.subplots(figsize=(5, 3), facecolor="white")
     bars = axis.bar(names, losses, width=0.5, color=TRAIN)
-    axis.bar_label(bars, [f"{loss:,.3f}" if abs(loss) < 10 else f"{loss:,.0f}" for loss in losses])
+    words = [f"{loss:,.3f}" if abs(loss) < 10 else f"{loss:,.0f}" for loss in losses]
+    axis.bar_label(bars, words, padding=3)
+    if 0 <= min(losses) and max(losses) < 2:
+        axis.axhline(math.log(2), color=GREY, linestyle="--", linewidth=1, zorder=0)
     axis.axhline(0, color=GREY, linewidth=1)
     axis.set_ylabel("training loss")
     axis.margins(y=0.2)
