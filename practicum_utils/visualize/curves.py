@@ -95,7 +95,7 @@ def show_losses(losses: Sequence[float]) -> None:
     It prints nothing, so that a cell can end with a line that is the same on every computer.
     """
     names = [f"epoch {number}" for number in range(1, len(losses) + 1)]
-    figure, axis = plt.subplots(figsize=(5, 3), facecolor="white")
+    figure, axis = plt.subplots(figsize=(5, 2.4), facecolor="white")
     bars = axis.bar(names, losses, width=0.5, color=TRAIN)
     words = [f"{loss:,.3f}" if abs(loss) < 10 else f"{loss:,.0f}" for loss in losses]
     axis.bar_label(bars, words, padding=3)
