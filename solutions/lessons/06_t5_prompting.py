@@ -629,7 +629,7 @@ beats = result["low"].iloc[0] > 0.5
 print("ok: the prompt beats guessing" if beats else "symptom: no better than guessing")
 
 # %% [markdown]
-# Read the row as a sentence. `accuracy` is by the two scores, and beside it stands its 95 % interval. `invalid` is
+# Read the row as a sentence. `accuracy` comes from the two scores, and beside it stands its 95 % interval. `invalid` is
 # the share of free answers that are no label. `positive` is the share that is answered "positive"; about half
 # of these reviews are positive. `cut` is the share of prompts that were too long.
 #
@@ -663,9 +663,10 @@ plot_accuracies(shares)
 #
 # **Prompt engineering** means changing the prompt to an LLM, and nothing else about it, until its answers are better
 # or more useful to you. You have done it already: `sst2 sentence:` is two words, and without them T5 would not know
-# what you want. A famous example is a sentence. When *Let's think step by step* was added to the questions of a
-# test in arithmetic, a large GPT-3 got 79 % right instead of 18 %
-# ([Kojima and others, 2022](https://arxiv.org/abs/2205.11916)), because it wrote the steps down before the answer.
+# what you want. Sometimes one sentence more makes a large difference. When *Let's think step by step* was added to the
+# questions of a test in arithmetic, a large GPT-3 got 79 % right instead of 18 %
+# ([Kojima and others, 2022](https://arxiv.org/abs/2205.11916)). With it, the model wrote down the steps before the
+# answer.
 #
 # There is much advice of this kind, and little of it comes with a measurement for *your* model and *your* task. So we
 # measure: **one change at a time, the same reviews, an interval, a test**. First the wording, and among the seven
