@@ -1161,8 +1161,8 @@ predict_then_reveal(model, validation_set, 236, guess="good great believe avoid 
 #
 # A reader knows that *avoid* is taken back in the same sentence: most people may avoid this, *but they should check it
 # out*. The model does not follow such a turn well. Among our training reviews with the word *avoid* only 18 % are
-# positive, and among those with *great* 67 %, and this is what it learns from. It was right because the good words
-# were stronger, and the first praise that a reader meets, *a very good horror film*, moved its answer very little.
+# positive, and among those with *great* 67 %, and this is what it learns from. It was right because *great job* was
+# stronger. The first praise that a reader meets, *a very good horror film*, counted much less.
 
 # %% [markdown] only="student"
 # Now a review that all our runs got wrong; yours may be right about it. This time the text stands there as the model
