@@ -953,7 +953,8 @@ print(f"weight is spread like evenly over {torch.tensor(spread).median():.0%} of
 # higher weight is at best partly true here: a pooled vector of this model is not far from the mean.
 #
 # That need not be a fault. A state with large numbers counts more in the sum than one with small numbers, even at the
-# same weight, so the states themselves can say which words matter.
+# same weight, so the states themselves can say which words matter. Look at the picture of the sentence once more: in our
+# run the states of *bad* and of *movie* have much stronger colours than the others.
 
 # %% [markdown]
 # ## What a word does to the answer
