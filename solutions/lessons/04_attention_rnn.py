@@ -888,8 +888,8 @@ show_ablation()
 # 0.88 with last states. That one begins with open gates, and these models do not. This may be the reason, but we have
 # not tested it.)
 #
-# The star of the figure above, NB-SVM, is still a point ahead of us. It counts up to three words in a row, over the
-# whole review.
+# The star of the figure above, NB-SVM, is still a point ahead of attention, with 0.915 against 0.902. It counts up to
+# three words in a row, over the whole review.
 
 # %% [markdown]
 # ## Where the model pooled
@@ -953,7 +953,8 @@ print(f"weight is spread like evenly over {torch.tensor(spread).median():.0%} of
 # higher weight is at best partly true here: a pooled vector of this model is not far from the mean.
 #
 # That need not be a fault. A state with large numbers counts more in the sum than one with small numbers, even at the
-# same weight, so the states themselves can say which words matter.
+# same weight, so the states themselves can say which words matter. Look at the picture of the sentence once more: in our
+# run the states of *bad* and of *movie* have much stronger colours than the others.
 
 # %% [markdown]
 # ## What a word does to the answer
@@ -1161,8 +1162,8 @@ predict_then_reveal(model, validation_set, 236, guess="good great believe avoid 
 #
 # A reader knows that *avoid* is taken back in the same sentence: most people may avoid this, *but they should check it
 # out*. The model does not follow such a turn well. Among our training reviews with the word *avoid* only 18 % are
-# positive, and among those with *great* 67 %, and this is what it learns from. It was right because the good words
-# were stronger, and the first praise that a reader meets, *a very good horror film*, moved its answer very little.
+# positive, and among those with *great* 67 %, and this is what it learns from. It was right because *great job* was
+# stronger. The first praise that a reader meets, *a very good horror film*, counted much less.
 
 # %% [markdown] only="student"
 # Now a review that all our runs got wrong; yours may be right about it. This time the text stands there as the model
@@ -1228,7 +1229,7 @@ for text in (
 ):
     print(f"{probability(torch.tensor(vocab.encode(tokenize(text)))):.2f}  {text}")
 
-# %% [markdown]
+# %% [markdown] only="student, walkthrough"
 # Look at the first pair first: it should lie far apart, on the right sides of 0.5. In our runs it did, with 1.00 and
 # 0.00. The other four came out differently in every run, often very sure and sometimes very wrong: *It's not great,
 # it's terrible!* was 0.40, 1.00 and 0.01 in three runs of the same accuracy. So compare the two numbers of each pair, as
