@@ -346,7 +346,7 @@ print("not, in the first order: ", all_mixed[0])
 print("not, in the second order:", shuffled[1])
 assert torch.allclose(shuffled, all_mixed[order], atol=1e-6)  # and so are the other three
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # It is the same vector. The score of two words depends on these two words alone, wherever they stand, and a sum doesn't
 # depend on the order of what is added up. So each word keeps its new vector.
 
@@ -626,7 +626,7 @@ axes[0].legend()
 figure.tight_layout()
 plt.show()
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # Next to nothing is left of it. Each layer makes numbers and gradients smaller by a factor of about 0.58, and
 # after twenty layers that is a factor of about one in fifty thousand. The first layers of such a stack hardly learn.
 
@@ -1168,7 +1168,7 @@ compare_models(yours={**yours, "transformer": history})
 # On one core of a CPU all the work is done one after the other anyway. Where thousands of numbers are
 # computed at the same time, on a GPU and with long texts, it's a different story.
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # Mostly a little worse: the runs of the two models overlap, but on average the Transformer is about a point behind. If yours is
 # ahead, one run with one seed doesn't show which model is better.
 
