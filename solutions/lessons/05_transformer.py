@@ -346,7 +346,7 @@ print("not, in the first order: ", all_mixed[0])
 print("not, in the second order:", shuffled[1])
 assert torch.allclose(shuffled, all_mixed[order], atol=1e-6)  # and so are the other three
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # It is the same vector. The score of two words depends on these two words alone, wherever they stand, and a sum doesn't
 # depend on the order of what is added up. So each word keeps its new vector.
 
@@ -626,7 +626,7 @@ axes[0].legend()
 figure.tight_layout()
 plt.show()
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # Next to nothing is left of it. Each layer makes numbers and gradients smaller by a factor of about 0.58, and
 # after twenty layers that is a factor of about one in fifty thousand. The first layers of such a stack hardly learn.
 
@@ -970,7 +970,7 @@ def short_run():
 
 # %% name="falling" symptom="tiny-learning-rate"
 tried, losses = short_run()
-goes_down = losses[-1] < 0.95 * losses[0]
+goes_down = losses[-1] < 0.95 * losses[0]  # dropout alone moves them by one or two per cent
 verdict("5.D1", goes_down, ok="the loss goes down", symptom="the loss does not go down")
 
 # %% [markdown] fold="And your guess?" only="student"
@@ -1059,8 +1059,8 @@ plt.legend(title="learning rate")
 plt.show()
 
 # %% [markdown] only="walkthrough"
-# The lowest curve, that of 1e-2, falls at once, 1e-3 needs a little longer, and the two smallest rates hardly
-# move in two epochs.
+# The curve of 1e-2 falls first, after a few dozen steps, that of 1e-3 follows later, and with the two smallest rates the loss
+# doesn't leave 0.69 in two epochs.
 #
 # The doctor does the same on a copy of the model: a few steps at this learning rate, and at larger ones. (The cell
 # below its report prints the line that our own tests compare.)
@@ -1128,6 +1128,9 @@ history = fit(model, train_loader, validation_loader, RECIPE.epochs, RECIPE.lear
 history.plot("Transformer")
 
 # %% [markdown]
+# In our run the validation loss is lowest about half-way and then rises a little, while the training loss goes on towards 0: the
+# model begins to know its training reviews by heart. The validation accuracy hardly changes any more.
+#
 # Everything is chosen now, so this is the moment for the only look at the test reviews:
 
 # %%
@@ -1160,12 +1163,12 @@ compare_models(yours={**yours, "transformer": history})
 # point better than the first and about a point behind the second. NB-SVM, the star and the dashed line in the picture, which
 # only counts words and short runs of words, stands at 0.915.
 #
-# Why isn't it better? Transformers are at their best with far more text than 18,000 reviews, because they have to learn from
-# examples what an RNN has built in, for instance that neighbours belong together. And why isn't it faster, if no word has to wait?
+# Why isn't it better? A likely reason is the size of the data: Transformers are at their best with far more text than 18,000
+# reviews, because they have to learn from examples what an RNN has built in, for instance that neighbours belong together. And why isn't it faster, if no word has to wait?
 # On one core of a CPU all the work is done one after the other anyway. Where thousands of numbers are
 # computed at the same time, on a GPU and with long texts, it's a different story.
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # Mostly a little worse: the runs of the two models overlap, but on average the Transformer is about a point behind. If yours is
 # ahead, one run with one seed doesn't show which model is better.
 
@@ -1217,6 +1220,12 @@ show_heads(tokens, maps, query=len(tokens) // 2)
 
 # %%
 explore_attention(model, test_set, index=3)
+
+# %% [markdown]
+# Which words are looked at most, and which move the logit most when they are left out? In our run they have something in common:
+# *avoid* is looked at most, and no word moves the logit more. Yet tau is close to 0. Look at the small words to see why: hardly any word
+# looks at them, and still leaving one out moves the logit, some of them by half as much as *avoid* does. Tau counts a pair of such
+# words as much as any other. (In your run other words may stand in front.)
 
 # %% [markdown]
 # ### May be skipped: does a word that is looked at decide?
