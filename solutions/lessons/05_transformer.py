@@ -970,7 +970,7 @@ def short_run():
 
 # %% name="falling" symptom="tiny-learning-rate"
 tried, losses = short_run()
-goes_down = losses[-1] < 0.95 * losses[0]  # dropout alone moves them by one or two per cent
+goes_down = losses[-1] < 0.95 * losses[0]
 verdict("5.D1", goes_down, ok="the loss goes down", symptom="the loss does not go down")
 
 # %% [markdown] fold="And your guess?" only="student"
