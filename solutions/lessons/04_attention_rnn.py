@@ -20,7 +20,7 @@
 # |---|---|
 # | `B`, `T`, `E` | batch, time, embedding |
 # | `H` | the hidden state of one reader; both together have `2H` |
-# | `S` | all that stands at a word: `2H` numbers from the readers, and 16 for its pair |
+# | `S` | everything we know about a word: `2H` numbers from the readers, and 16 for its pair |
 
 # %% [markdown] only="presenter" minutes=2
 # - **Say:** every word has a vector; until now we threw all but two away.
@@ -83,7 +83,8 @@ print(baseline)
 #
 # Think of the review *"This was a very bad movie to me."* The last vector stands at *me*. The word that decides is
 # *bad*, three places before it, and whatever the network has understood at *bad* has to survive until the end. In a
-# review of 256 words it may have to survive for two hundred places.
+# review of 256 words it may have to survive for more than a hundred places, whichever of the two readers is nearer to
+# its end.
 #
 # But the LSTM gives us a vector at every word. So instead of picking one vector, we can give each of them a weight
 # and add them all up, and let the model learn a function that **decides** on the weights, review by review. What is
@@ -253,8 +254,8 @@ draw_masking(batch_scores, mask, zeroed.softmax(dim=1), zeroed, both)
 # the exponentials of the words' scores.
 
 # %% [markdown]
-# A score of 0 is not low enough, because the exponential of 0 is 1. Which score has an exponential of 0? Minus
-# infinity has, and exactly so. A table's
+# A score of 0 is not low enough, because the exponential of 0 is 1. Which score has an exponential of 0? Only minus
+# infinity: its exponential is exactly 0. A tensor's
 # [`masked_fill`](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html) puts it where the mask
 # is False. (A large negative number often gives 0 as well, because a computer rounds: in 32 bits,
 # exp(-104) is 0. But whether that is negative enough depends on the other scores of the row. Minus infinity always
@@ -321,7 +322,7 @@ draw_masking(batch_scores, mask, weights, hidden, both)
 # among themselves.
 #
 # And what about a row without any word? PyTorch's own softmax gives `nan` there, *not a number*, and after one
-# training step every weight of the model would be `nan` too. Ours stops with a message:
+# training step nearly every weight of the model would be `nan` too. Ours stops with a message:
 
 # %%
 empty = torch.tensor([False] * 8).unsqueeze(0)
@@ -582,7 +583,7 @@ assert (weights[~token_mask(lengths, token_ids.shape[1])] == 0).all()
 print("ok: the weights sum to 1 and leave the padding out")
 
 # %% [markdown]
-# This is the way of the same batch through the model, one row for each layer. The rows 6 and 7 are new, and so is the
+# Here is the same batch on its way through the model, layer by layer. The rows 6 and 7 are new, and so is the
 # table of pairs, which has most of the model's parameters:
 
 # %%
@@ -594,7 +595,7 @@ show_shapes(new_model(), token_ids, lengths)
 # ## A short training run
 #
 # As in lesson 03, we first train on a few thousand reviews, for three epochs. That takes less than a minute, and it
-# shows whether learning works at all. Three epochs of so few reviews are only about 190 steps, so we take large ones:
+# shows whether learning works at all. Three epochs of so few reviews are only about 190, so we let each step be large:
 # a learning rate of 1e-2, more than twice the recipe's 4e-3. For a long training that would be too restless. Here we
 # only want to see quickly whether the loss falls.
 
@@ -783,7 +784,7 @@ check("4.3", AttentionRNN)
 
 # %% [markdown] only="student"
 # The doctor of lesson 03 can give a second opinion. It pushes the last layer far up and down, and looks how far the
-# model's answer follows. About your mended program it should have nothing to complain:
+# model's answer follows. About your mended program it should have nothing to complain about:
 
 # %% only="student"
 from practicum_utils.doctor import examine
@@ -842,7 +843,7 @@ if good:
 
 # %% [markdown] fold="And your guess?" only="student"
 # In our runs the test accuracy was between 0.895 and 0.91, whichever seed we took; yours will differ a little. That is
-# one to two points more than the average and the simple RNN.
+# one to two and a half points more than the average and the simple RNN.
 
 # %% [markdown]
 # First, how the three models learned. A line is the mean of three runs with other seeds, the band reaches from the
@@ -880,11 +881,13 @@ show_ablation()
 
 # %% [markdown]
 # The first four rows differ in the pooling only. The last states reach 0.86, the maximum and the mean of all states
-# 0.89 to 0.90, and attention 0.90. So the largest step, three points, comes from looking at all states at all. What
+# 0.89 to 0.90, and attention 0.90. So the largest difference, three points, comes from using all states at all. What
 # attention adds to the mean is less than a point, and the ranges of the two meet, so three seeds do not prove it.
 #
-# The last row has attention, and no pairs of words. It reaches 0.887, so the pairs are worth more than a point, which
-# is clearly more than the difference between seeds. (The row *last* is not the simple RNN of lesson 03, which reaches
+# The last row has attention, and no pairs of words. It reaches 0.887, which is no more than the plain average of lesson 02
+# (0.888). So what lifts our model above that average are attention *and* pairs together; attention over two LSTMs alone
+# did not. The pairs are worth more than a point, which is clearly more than the difference between seeds. Be careful with
+# the row *last*, though: it takes the pair at the last word only, so it loses nearly all the pairs as well. (The row *last* is not the simple RNN of lesson 03, which reaches
 # 0.88 with last states. That one begins with open gates, and these models do not. This may be the reason, but we have
 # not tested it.)
 #
@@ -896,7 +899,7 @@ show_ablation()
 #
 # The attention weights are often used to understand what a model was "thinking". The idea is that words which are more
 # important for the answer get a higher weight. The weights come out of the same forward pass as the answer, so we can
-# check whether it is true of our model. We begin with the sentence of the beginning, and draw the picture that we drew
+# check whether it is true of our model. We begin with our first sentence, and draw the picture that we drew
 # by hand, this time from the states, scores and weights of the trained model:
 
 # %% [markdown] only="presenter" minutes=3
@@ -954,7 +957,8 @@ print(f"weight is spread like evenly over {torch.tensor(spread).median():.0%} of
 #
 # That need not be a fault. A state with large numbers counts more in the sum than one with small numbers, even at the
 # same weight, so the states themselves can say which words matter. Look at the picture of the sentence once more: in our
-# run the states of *bad* and of *movie* have much stronger colours than the others.
+# run the states of *bad* and of *movie* have much stronger colours than the others, in the eight numbers of each state
+# that are drawn.
 
 # %% [markdown]
 # ## What a word does to the answer
@@ -985,7 +989,8 @@ for word, effect in zip(words, effects, strict=True):
     print(f"without {word:<6} {effect:+.2f}")
 
 # %% [markdown]
-# `whole - without` is above 0 for a word that speaks for *positive*, and below 0 for one that speaks against it.
+# Each line shows what a word adds to the logit: the logit of the whole sentence minus the logit without the word. It is
+# above 0 for a word that speaks for *positive*, and below 0 for one that speaks against it.
 
 # %% [markdown] only="student, walkthrough"
 # In our runs *bad* has by far the largest effect: without it the logit rises by about 20. *Very* comes second, with an
@@ -1025,12 +1030,14 @@ print(f"tau = {tau:.2f} for this sentence")
 # *bad movie*, beside states that have read *bad*.
 
 # %% [markdown]
-# There is a second way to measure a word's effect, the **gradient** of the logit at the word's vector. It asks what
-# would change if the word grew a little fainter, instead of leaving it out. You will meet it beside the first one.
+# There is a second way to measure a word's effect, the **gradient** of the logit at the word's vector. Instead of
+# leaving the word out, it multiplies the word's vector by a number a little below 1 and asks how fast the logit changes:
+# that is the dot product of the vector with the gradient of the logit at it. You will meet it beside the first measure.
+# (For both measures tau takes the *size* of the effect, without its sign, because a weight has no sign either.)
 #
 # ## Weights and effects of a review
 #
-# Now you know everything that the next picture shows. Sentences come first: the answer, the highest weights, how they
+# With that you can read the next picture. Sentences come first: the answer, the highest weights, how they
 # are spread (the entropy), and tau between weights and effects. Then follow two rows of the same words. In the first
 # row a blue mark is the word's weight, counted in even shares: the thicker the bar under it, the more. In the second
 # row the marks are effects on the logit: teal, with the bar above, for a word that speaks for *positive*, and orange,
@@ -1086,8 +1093,8 @@ print(table)
 
 # %% [markdown] only="student, walkthrough"
 # In our runs the weights agree with leave-one-out by 0.2 to 0.3, and with gradients by a little over 0.3. Yours will
-# differ. That is clearly more than chance, for which the table has a median of about 0 and a middle half from -0.05 to
-# 0.04, and it is less than Jain and Wallace found. So words with more weight tend to have more effect, but from the
+# differ. That is clearly more than chance, for which the table has a median of about 0 and a middle half of a few hundredths to
+# either side, and it is less than Jain and Wallace found. So words with more weight tend to have more effect, but from the
 # weights alone you could not say which words decide.
 #
 # Look at the line *gradients* as well. Our two measures of effect agree with each other by only 0.23 to 0.27, and theirs
@@ -1156,14 +1163,14 @@ predict_then_reveal(model, validation_set, 236, guess="good great believe avoid 
 
 # %% [markdown] fold="What can be learned from it?" only="student, walkthrough"
 # All our runs answered *positive*, and they were right. The largest effects were those of *great* and *job* for
-# positive, and of *avoid* against it, each of about 3 to 4 on the logit. Yours may be others, but look for these. The
-# weights of these words were among the highest too, at two to three even shares, so here weights and effects
-# roughly agree on the words. But a weight has no sign: only the effect tells that *avoid* pulls the other way.
+# positive, and of *avoid this* against it, each between 3 and 5 on the logit. Yours may be others, but look for these.
+# The weights of these words were among the highest too, so here weights and effects roughly agree on the words. But a
+# weight has no sign: only the effect tells that *avoid* pulls the other way.
 #
 # A reader knows that *avoid* is taken back in the same sentence: most people may avoid this, *but they should check it
 # out*. The model does not follow such a turn well. Among our training reviews with the word *avoid* only 18 % are
-# positive, and among those with *great* 67 %, and this is what it learns from. It was right because *great job* was
-# stronger. The first praise that a reader meets, *a very good horror film*, counted much less.
+# positive, and among those with *great* 67 %, and this is what it learns from. It was right all the same, because
+# many words with small effects speak for the film as well. The first praise that a reader meets, *a very good horror film*, counted much less.
 
 # %% [markdown] only="student"
 # Now a review that all our runs got wrong; yours may be right about it. This time the text stands there as the model
