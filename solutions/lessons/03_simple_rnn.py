@@ -135,15 +135,16 @@ embedded = embedding(torch.tensor([vocab.encode(words)]))  # (1, 5, 3)
 # %% [markdown]
 # The rule that we use is that of the **LSTM** ([Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735);
 # in PyTorch [`nn.LSTM`](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html)). Beside `h` it has a second
-# state, the memory `c`. From the word `x` and the old `h` it computes a new thought `g` and three gates, which the
-# sigmoid $\sigma$ brings between 0 and 1:
+# state, the memory `c`. From the word `x` and the old `h` it computes four vectors, each a weighted sum of both plus a
+# bias: the candidate `g`, which is what could be written into the memory, and three gates `i`, `f` and `o`, which the
+# sigmoid $\sigma$ brings between 0 and 1. Then it makes the new memory and the new state:
 #
 # $$c \leftarrow \sigma(f) \cdot c + \sigma(i) \cdot \tanh(g) \qquad\qquad h \leftarrow \sigma(o) \cdot \tanh(c)$$
 #
-# The forget gate `f` says how much of the memory to keep (it was added by
-# [Gers, Schmidhuber and Cummins in 2000](https://doi.org/10.1162/089976600300015015)), `i` says how much of the new
-# thought to write into it, and `o` how much of it to show. The lines with `c =` and `h =` in the code below are these two
-# formulas:
+# The forget gate `f` says how much of the memory to keep, the input gate `i` how much of the candidate to write into it,
+# and the output gate `o` how much of it to show. (The forget gate was added later, by
+# [Gers, Schmidhuber and Cummins in 2000](https://doi.org/10.1162/089976600300015015).) In the code below, `gates` holds the
+# four weighted sums, and the lines with `c =` and `h =` are the two formulas:
 
 # %%
 h, c = torch.zeros(2), torch.zeros(2)
@@ -216,9 +217,9 @@ states, _ = lstm(embedding(token_ids))  # (B, T, H) = (2, 5, 2)
 draw_rnn(two, states, states[:, -1])
 
 # %% [markdown]
-# The picture finds out by itself which state was taken: it looks for the last vector among the states. For the second
-# review the arrow starts in the padding. That state has gone on reading padding after "it", and with every step of
-# padding it says less about the text. We need a different place for each row.
+# The arrow shows which state `states[:, -1]` took. In review 1 (we count from 0) it starts in the padding. That state has
+# gone on reading padding after "it", and with every step of padding it says less about the text. We need a different
+# place for each row.
 
 # %% exercise="3.1" minutes=5 catch_up="from practicum_utils.models import last_vectors"
 def last_vectors(states, lengths):
@@ -260,13 +261,14 @@ check("3.1", last_vectors)
 draw_rnn(two, states, last_vectors(states, lengths))
 
 # %% [markdown]
-# Both arrows should start at a real word now, at "movie" and at "it".
+# Both arrows should start at a real word now, at "movie" and at "it": in row 0 that is place 4, in row 1 place 1, again
+# counted from 0.
 
 # %% [markdown]
 # ## Reading from both ends
 #
-# The last vector is closest to the last word, and what came at the beginning of a long review has faded by then. So
-# we let a second LSTM read the same review backwards ([Schuster and Paliwal, 1997](https://doi.org/10.1109/78.650093)).
+# The last vector is closest to the last word, and by then the LSTM may have lost what came at the beginning of a long
+# review. So we let a second LSTM read the same review backwards ([Schuster and Paliwal, 1997](https://doi.org/10.1109/78.650093)).
 # It ends at the first word, and the two together remember more.
 #
 # PyTorch offers `nn.LSTM(bidirectional=True)` for that. Let's try it on a review alone, and on the same review with
@@ -303,8 +305,9 @@ backward_states = with_padding[0, :, 2:].flip(0)  # (T, H) = (8, 2), from the ri
 draw_rnn(["<pad>"] * 3 + words[::-1], backward_states)
 
 # %% [markdown]
-# It starts at the far right, in the padding, and when it reaches the text its state has already been through three
-# steps of padding. (PyTorch's [`pack_padded_sequence`](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html)
+# In the batch the padding is on the right, so the backward reader meets it first; in this picture, which goes in its
+# reading order, that is on the left. When it reaches the text, its state has already been through three steps of
+# padding. (PyTorch's [`pack_padded_sequence`](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html)
 # repairs this, but is several times slower on a CPU.) So we reverse the words ourselves, and leave the padding where
 # it is.
 
@@ -459,7 +462,7 @@ verdict("3.D1", same_shape, ok="one logit for each review", symptom="the shapes 
 # A traceback is read from its end. The last line says what PyTorch could not do, `mat1 and mat2 shapes cannot
 # be multiplied (20x128 and 64x64)`. Then go up to the first line that is *ours*: there it happened. The first
 # pair of numbers is what came into a linear layer, 20 reviews with so many numbers each; the second pair is the layer
-# itself. The two numbers that meet in the middle are 128 and 64, and they ought to be the same. Why are they not?
+# itself. The two numbers that meet in the middle have to be the same, and they are not. Which of the two is wrong?
 #
 # - **What to look at:** The line of ours names the layer. `show_shapes(model, token_ids, lengths)` sends the batch through the model and lists what comes into each layer and what goes out, up to the one that stops.
 # - **What it should be:** One reader gives `(B, H)` for a batch, and `H` is 64 here. How many readers are there, and what does `torch.cat` make of them?
@@ -485,8 +488,8 @@ show_shapes(model, token_ids, lengths)
 #
 # Questions like these can also be asked by a program. The course has a **doctor**: it tries out what it
 # is given, measures, names the bug it has evidence for, and leaves everything as it was. We hear it
-# *after* our own diagnosis, as a second opinion. `report.verdict` is its one line that is the same on every computer,
-# which the course's own tests compare; the whole report is folded below it.
+# *after* our own diagnosis, as a second opinion. `report.verdict` is its answer in one line; the
+# whole report is folded below it.
 
 # %% name="doctor-1" only="walkthrough" verdict=true
 from practicum_utils.doctor import examine
@@ -520,13 +523,13 @@ show_shapes(model, token_ids, lengths)
 # We do not train on all the reviews yet, and not on all of each. On the last 32 tokens of 4,000 reviews three epochs
 # take seconds, and they show whether learning works at all.
 #
-# How a network begins decides whether it gets going, so we do two things before the first step, to every
-# model of this lesson. `small_vectors` makes the first word vectors ten times smaller than PyTorch does,
+# The starting weights decide whether training gets off the ground, so we do two things to every model of this lesson
+# before the first step. `small_vectors` makes the first word vectors ten times smaller than PyTorch does,
 # because the differences between them mean nothing yet and would have to be unlearned. `open_gates` lets
 # the gates `f` of an LSTM begin at 0.88 instead of 0.5
 # ([Józefowicz, Zaremba and Sutskever, 2015](https://proceedings.mlr.press/v37/jozefowicz15.html)). With 0.5, next to
 # nothing of a word would be left ten words later ($0.5^{10} \approx 0.001$), and no gradient would find its way back
-# to it.
+# to it. With 0.88 about a quarter is left ($0.88^{10} \approx 0.28$).
 
 # %% [markdown] only="presenter" minutes=12
 # - **First run:** about -470, -4,500, -14,000. Do not comment; ask whether the number is possible.
@@ -588,10 +591,9 @@ verdict("3.D2", possible, ok="the loss stays above zero", symptom="the loss went
 
 # %% [markdown] diagnose="3.D2" evidence="losses=losses, loader=few_reviews()"
 # [Cross-entropy](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html) is minus the logarithm
-# of a probability. A probability is at most 1, its logarithm at most 0, and so the loss cannot be below zero. A loss
-# below zero is not a bad result, it is an impossible one. Before you change anything, find out which of the things
-# that go into this number is not what it should be. (If a line says how many reviews were cut to 32 tokens, that is
-# the package's `ReviewDataset`, and nothing to worry about.)
+# of a probability. A probability is at most 1 and its logarithm at most 0, so this loss can't be below zero at all, and
+# a number below zero means that something is broken. Before you change anything, find out which of the things that go
+# into this number is not what it should be.
 #
 # - **What to look at:** The loss function gets two things, logits and labels. Print both for one batch, and `labels.unique()`.
 # - **What it should be:** A logit may be any number. A label must be 0 for negative or 1 for positive.
@@ -621,8 +623,8 @@ for y in (0.0, 1.0, 2.0):
 # $$\text{loss} = -\,y \log p - (1 - y) \log (1 - p)$$
 #
 # and it does not check $y$. With $y = 2$ the second part becomes $+\log (1 - p)$, which falls without end as the logit
-# grows. So the model is rewarded for a large logit and learns to shout "positive" at everything. The line was written
-# in lesson 01, where nothing could look wrong, because there was no loss yet.
+# grows. So the model is rewarded for a large logit, and it learns to predict "positive" for everything, more and more
+# strongly. The line was written in lesson 01, where nothing could look wrong, because there was no loss yet.
 #
 # The doctor gets the loss function as well, and looks at the same labels:
 
@@ -649,15 +651,15 @@ verdict("3.D3", goes_down, ok="the loss goes down", symptom="the loss does not g
 # Do not try things at random. Ask a question whose answer is different for each cause.
 #
 # - **What to look at:** Give `run_epoch` the same batch three times, as a list of one batch, with `torch.optim.SGD(model.parameters(), lr=0.0)`, which moves nothing, and a model without dropout. After each time print the size of one gradient, for example `model.output.weight.grad.norm()`.
-# - **What it should be:** Nothing moves and nothing is random, so the gradient of the same batch must be the same three times. Lesson 02 has shown three calls where it was not.
+# - **What it should be:** Nothing moves and nothing is random, so the same batch must give the same gradient each time.
 # - **Where it is:** In the class's `run_epoch` at the top of this notebook, among the lines that run only in training: zero, backward, step.
 
 # %% [markdown] only="walkthrough"
 # ### Diagnosis 3
 #
-# "The loss does not go down" is the hardest symptom of all, because so many causes look alike. A
-# learning rate can be wrong, the model can be, the labels, the loop. So we ask one question that can be
-# answered: **does each step see the gradient of its own batch?** We give `run_epoch` the same batch
+# "The loss does not go down" is the hardest symptom of all, because so many causes look alike. The learning rate, the
+# model, the labels or the loop may be wrong. The labels we have just seen to be 0 and 1. So we ask a question about the
+# loop that can be answered: **does each step see the gradient of its own batch?** We give `run_epoch` the same batch
 # three times, with an optimizer that does not move, and without dropout. The gradient must then be
 # the same three times.
 
@@ -674,11 +676,11 @@ for _ in range(3):
 # %% [markdown] only="walkthrough"
 # One, two, three: that is the pattern of lesson 02. Every step also carries all the steps before it, so the model is
 # pushed ever further in old directions, and its loss does not fall. The same function trained our first model in lesson 02 as
-# well, and nobody noticed: with a learning rate of 1e-3 and two epochs the heap of old gradients acted like momentum.
+# well, and nobody noticed: with a learning rate of 1e-3 and two epochs the accumulated gradients acted like momentum.
 # (The baseline that we brought from there is from `fit`, which does not have this bug.)
 #
 # Given the optimizer and our `run_epoch`, the doctor watches a few steps: which call comes after
-# which, and what gradient arrives. It does not need the loss for its finding.
+# which, and what gradient arrives.
 
 # %% name="doctor-3" only="walkthrough" verdict=true
 model = new_model()
@@ -692,8 +694,8 @@ report.folded()
 # %% [markdown] fix="missing-zero-grad" rerun="doctor-3"
 # ### The rule
 #
-# The settings are the same and the seed is the same; there is one line more. The doctor has nothing left to name, and
-# the loss falls:
+# The settings are the same and the seed is the same; there is one line more. Below it the doctor is asked again, and the
+# short run is repeated: the loss should fall now.
 
 # %% [markdown] fold="Bugs, summary 1" only="student, walkthrough"
 # | what we saw | this time | in general |
@@ -735,9 +737,12 @@ history = fit(model, train_loader, validation_loader, RECIPE.epochs, RECIPE.lear
 history.plot("Simple RNN")
 
 # %% [markdown]
-# In our run the training loss was still falling in the third epoch, to about 0.12, while the validation loss had been lowest
-# at the end of the second (0.30, then 0.34). From there on the network learns its training reviews by heart, so more
-# epochs would not help. The validation accuracy stayed between 0.87 and 0.88 meanwhile.
+# The training loss drops at the beginning of the second and of the third epoch, because from then on the network sees
+# reviews again that it has learned from before. In our run its mean fell from epoch to epoch, to about 0.12 in the third,
+# while the validation loss was lowest at the end of the second (0.30, then 0.34). So in the third epoch the network mostly
+# learns its training reviews by heart. Why do we train for three, then? The validation *accuracy* was no worse for it,
+# 0.875 after 0.877, and one recipe serves all our networks: the Transformer of lesson 05 still gains from
+# its third epoch.
 
 # %% [markdown]
 # ## The test
@@ -781,26 +786,28 @@ if good:
 compare_curves("mean_embedding", "simple_rnn", yours={"simple_rnn": history})
 
 # %% [markdown]
-# The average of the words learns faster: after the first of its two epochs it is between 0.87 and 0.885 on the validation
-# reviews. The network needs a good part of its first epoch to get going at all, and ends at about 0.875. Now the test accuracies, beside the time that the training took, and beside a **yardstick** that
-# will stay with us (the star). Small points are runs with other seeds. The seconds were measured once, for all models,
-# on one core of one machine:
+# The average of the words learns faster: after the first of its two epochs it is close to where it ends, between 0.865 and 0.885
+# on the validation reviews. The network needs a good part of its first epoch to get going at all, and ends at about 0.875. Now the test accuracies, beside the time that the training took, and beside a **yardstick** that
+# will stay with us (the star). A large mark is the run of median accuracy, the small ones are runs with other seeds. The
+# seconds are those of one core of one machine, the same for all models:
 
 # %% tell=true
 compare_models(yours={"mean_embedding": baseline, "simple_rnn": history})
 
 # %% [markdown]
-# The star is *NB-SVM* ([Wang and Manning, 2012](https://aclanthology.org/P12-2018/)), a linear model that counts words,
-# pairs of words and three in a row. There is no network in it, and with 0.915 it is well ahead of both. You should know
-# that from the start: reading in order is not yet worth more than counting well.
+# The star is *NB-SVM* ([Wang and Manning, 2012](https://aclanthology.org/P12-2018/); with logistic regression and up to
+# three words in a row, as in [Mesnil and others, 2015](https://arxiv.org/abs/1412.5335)), a linear model that counts
+# words, pairs of words and three in a row. There is no network in it. It reads whole reviews, where our network has the
+# last 256 tokens, and with 0.915 it is well ahead of both. So far, a model that counts words beats our RNN.
 #
-# Our network also needs about a minute where the average of the words needs a second or two, and is no better. Why? Everything that it learns
-# from 256 words has to pass through two last vectors. Is there a better way to sum up a review? Lesson 04 looks for one.
+# Our network also needs about a minute where the average of the words needs a second or two, and is no better. Why? We
+# can't say for sure, but a likely reason is that everything it learns from 256 words has to pass through two last
+# vectors. Is there a better way to sum up a review? Lesson 04 looks for one, and tests whether it helps.
 
 # %% [markdown]
 # ## Read the mistakes
 #
-# One number hides much, so we look at single reviews. First we write a function that gives a probability for any text:
+# The accuracy doesn't tell you *which* mistakes a model makes, so we look at single reviews. First we write a function that gives a probability for any text:
 
 # %% [markdown] only="presenter" minutes=3
 # - **Read one ending aloud**, ask what misled the model, then let them read another.
@@ -838,7 +845,8 @@ for p, row in wrong[:3]:
     print(textwrap.fill(f"probability {p:.2f}, but {truth}: ... {ending}", 96), end="\n\n")
 
 # %% [markdown]
-# Look for irony, for a plot that is retold in sad or happy words, and for a mixed verdict. Some of these reviews are
+# (A share of wrong answers among only 300 reviews can be off by about four points to either side, so it need not agree
+# with the accuracy above.) Look for irony, for a plot that is retold in sad or happy words, and for a mixed verdict. Some of these reviews are
 # hard for people too, and a few have a label that one can argue with.
 
 # %% [markdown]
@@ -867,8 +875,8 @@ for text in (
 # Compare the two numbers of each pair. The first pair should lie far apart, on the right sides of 0.5: one strong
 # word decides there. The second pair has exactly the same words in both sentences, so any difference between its two
 # numbers comes from the order, and if it is small, the network has hardly used the order. In the third pair look
-# whether the end of the sentence wins, as it does for a human reader, or simply the stronger word. Which of these
-# four come out right changes with the seed, even among networks of the same accuracy. So a single sentence tells you
+# whether the end of the sentence wins, as it does for a human reader, or simply the stronger word. Which of the
+# last four come out right changes with the seed, even among networks of the same accuracy. So a single sentence tells you
 # little about a model, and a list of them that you ask every time tells you more.
 #
 # Write a sentence that you think will fool it, and try. Keep the numbers: we will ask every model of the course these
