@@ -45,6 +45,14 @@ class _Reader:
         return self.last is not None and self.found != self.wanted
 
     @property
+    def shown(self) -> list[int]:
+        """The places that are drawn: not the padding that a backward reader meets after its end."""
+        late = self.order[self.order.index(self.wanted) + 1 :] if self.name == READERS[1] else []
+        return [
+            place for place in range(len(self.words)) if place not in late or place == self.found
+        ]
+
+    @property
     def padding_first(self) -> list[int]:
         """The places of padding that were read before the last real word."""
         before = self.order[: self.order.index(self.wanted)]
@@ -234,7 +242,7 @@ class _Card:
 
     readers: list[_Reader]
     embedded: np.ndarray | None  # (B, T, E)
-    both: bool  # two readers over the same words, which stand below the first one
+    both: bool  # two readers over the same words
     pitch: float  # from word to word
     two_lines: bool  # the words would touch one another on one line
 
@@ -269,14 +277,13 @@ class _Card:
         return LEFT + (place + 0.5) * self.pitch
 
     def wanted(self, number: int) -> list[int]:
-        """The places of a review at which the last vectors ought to be."""
-        readers = self.readers if self.both else [self.readers[number]]
-        return [reader.wanted for reader in readers if self.taken]
+        """The place at which the last vector of a reader ought to be."""
+        return [self.readers[number].wanted] if self.taken else []
 
     def floors(self) -> list[float]:
         """The lower end of each reader's states; of both readers, the forward one stands below."""
         if self.both:
-            return [self.below, self.below + self.tall + ABOVE + LINE]
+            return [self.below, 2 * self.below + self.tall + ABOVE]
         band = self.below + self.tall + ABOVE
         count = len(self.readers)
         return [self.below + band * (count - 1 - number) for number in range(count)]
@@ -297,8 +304,7 @@ def _draw(card: _Card):
     figure, axis = canvas.blank(card.width, max(floors) + card.tall + ABOVE + 0.04)
     for number, (reader, floor) in enumerate(zip(card.readers, floors, strict=True)):
         _draw_states(axis, card, reader, floor)
-        if not card.both or number == 0:
-            _draw_words(axis, card, number, floor)
+        _draw_words(axis, card, number, floor)
         if card.taken:
             _draw_last(axis, card, reader, floor)
     middles = [floor + card.tall / 2 for floor in floors]
@@ -314,12 +320,12 @@ def _draw_states(axis, card: _Card, reader: _Reader, floor: float) -> None:
     name = f"{reader.name}\n" if reader.name else ""
     write(axis, 0.1, floor + card.tall / 2, f"{name}states", ha="left", fontsize=10)
     middle = floor + card.tall / 2
-    for place, word in enumerate(reader.words):
-        faint = word == PAD and place != reader.found
+    for place in reader.shown:
+        faint = reader.words[place] == PAD and place != reader.found
         _vector(axis, card, card.x(place), floor, reader.states[place], faint)
     half = canvas.CELL[0] / 2 + 0.02
     for place, following in pairwise(reader.order):
-        if abs(following - place) == 1:  # behind its first word the backward one reads padding
+        if {place, following} <= set(reader.shown):
             side = half * (following - place)
             padding = PAD in (reader.words[following], reader.words[place])
             colour = canvas.GREY if padding else INK
@@ -344,7 +350,8 @@ def _draw_words(axis, card: _Card, number: int, floor: float) -> None:
         tall, scale = vectors.shape[1] * canvas.CELL[1], canvas.scale_of(vectors)
         y = floor - FEED - tall
         write(axis, 0.1, y + tall / 2, "embedded", ha="left", fontsize=10)
-    for place, word in enumerate(reader.words):
+    for place in reader.shown:
+        word = reader.words[place]
         x, colour = card.x(place), canvas.GREY if word == PAD else INK
         if card.embedded is not None:
             arrow(axis, (x, floor - FEED + 0.02), (x, floor - 0.03), color=colour)
