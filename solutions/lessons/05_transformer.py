@@ -17,14 +17,14 @@
 #
 # A Transformer has five ideas in it, and each of the numbered sections below is about one of them: self-attention, the
 # order of the words, several heads, the block, and the whole model. Each is small and builds on the one before.
-# A heading that begins with *May be skipped* marks a part that explains or tests something. Nothing after it needs it,
-# so you can leave it for another day.
+# A heading that begins with *May be skipped* marks a part that explains or tests something. The other parts
+# don't build on it, so you can leave it for another day.
 #
 # | letter | size of |
 # |---|---|
 # | `B`, `T`, `E` | batch, time, embedding |
 # | `D` | a query, a key, a value: in each head, `E` divided by the number of heads |
-# | `S` | what stands at a word in the end: `E` numbers of the encoder and `pair_size` of its pair |
+# | `S` | the length of a word's final vector: `E` numbers from the encoder and `pair_size` from its pair |
 
 # %% [markdown] only="presenter" minutes=2
 # - **Before the class:** open solutions/05_transformer.ipynb beside this notebook, and read the walkthrough once.
@@ -147,20 +147,19 @@ draw_self_attention(words, x, weights, mixed)
 
 # %% [markdown]
 # Read the picture from the bottom to the top: each word has its vector, drawn as a column of numbers (blue above 0, red
-# below). The arrow is as wide as the weight, so you can see what the new vector of *not* is mixed from: 0.46 of *not*
+# below). Each line is as wide as the weight, so you can see what the new vector of *not* is mixed from: 0.46 of *not*
 # itself, 0.26 of *all*, 0.19 of *at* and 0.08 of *bad*.
 #
 # The other three words do the same at the same time. All scores together are a single matrix product, and the softmax
-# runs over each row of it:
+# runs over each row of it. We draw *not* once more, and *bad* beside it in a second colour:
 
 # %%
 all_weights = (x @ x.T).softmax(dim=1)  # (T, T)
 draw_self_attention(words, x, all_weights, all_weights @ x, word=[0, 1])
 
 # %% [markdown]
-# That is self-attention already, without anything to learn. But it has two weaknesses, and the second row of
-# weights shows the first: *bad* keeps practically all of its weight for itself, because few vectors are as similar to a vector
-# as it is to itself. The second weakness is in the scores. Compare the score of *not* with *bad* and the score of
+# That is self-attention already, without anything to learn. But it has two weaknesses, and the lines of *bad* show the first: it
+# keeps practically all of its weight for itself, because a vector usually has its highest score with itself. The second weakness is in the scores. Compare the score of *not* with *bad* and the score of
 # *bad* with *not*:
 
 # %%
@@ -247,9 +246,10 @@ draw_attention_product(words, queries, keys, values, all_weights, all_mixed)
 
 # %% [markdown]
 # The picture is drawn from your tensors, number by number. The first row of the scores says how well the query of *not* fits each
-# key, and the first row of the weights where *not* looks: 0.68 of its weight goes to *bad*. The scores are no longer the same in
-# both directions. If something were wrong, you would see it here: take `/ math.sqrt(2)` out of the cell or change `dim=1` to
-# `dim=0`, run it again, and read what the caption says.
+# key, and the first row of the weights where *not* looks: 0.68 of its weight goes to *bad*. Who looks at whom means nothing yet,
+# because our three matrices are random numbers; training has to find useful ones. But the scores are no longer the same in
+# both directions. If something were wrong, you would see it here: change `dim=1` to `dim=0`, take the `assert` out, run the
+# cell again, and read what the caption says.
 #
 # Now write it as a function, for any number of dimensions in front of the last two, and with a mask for the keys that are
 # padding. A key that is padding must get the weight 0, as in lesson 04.
@@ -406,8 +406,8 @@ for column in (0, 62):
 
 # %% [markdown]
 # Read the picture from top to bottom at one position: these 64 numbers are the address of that position. Column 0 changes
-# from each position to the next and tells neighbours apart; column 62 hardly moves in a hundred positions and tells the
-# beginning from the end. Positions close to each other have similar addresses, and no two are the same.
+# from each position to the next and tells neighbours apart; the columns in the middle change slowly
+# and tell the beginning from the end; column 62 is so slow that it hardly moves in a hundred positions. Positions close to each other have similar addresses, and no two are the same.
 
 # %% [markdown]
 # ## 3. Several heads
@@ -455,7 +455,7 @@ side_by_side = torch.cat([first(two_reviews, real), second(two_reviews, real)], 
 side_by_side.shape  # (B, T, E)
 
 # %% [markdown]
-# That already is attention with two heads. It can be had faster: instead of calling one module after the other, we let one
+# That already is attention with two heads. There is a faster way: instead of calling one module after the other, we let one
 # wide linear layer make the queries, keys and values of all heads, and cut the result into pieces, one for each head. How is
 # a tensor cut? Here are two words of six numbers, for two heads:
 
@@ -474,8 +474,8 @@ print("the first head gets\n", of_heads[0, 0])
 print("the second head gets\n", of_heads[0, 1])
 
 # %% [markdown]
-# Each head gets a piece of both words. (A `reshape` straight to `(1, 2, 2, 3)` has the same shape and mixes up the words.
-# Try it and look at the numbers.)
+# Each head gets a piece of both words. (Without the `transpose` the shape would be the same, `(1, 2, 2, 3)`, but look at
+# `pieces` again: its first block holds both pieces of the *first word*, and would be taken for the first head.)
 #
 # Now the two heads at once. The wide layer gets the weights of our two modules, first the queries of both, then the keys of
 # both, then the values of both:
@@ -627,8 +627,9 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown] fold="And your guess?" only="student, walkthrough"
-# Next to nothing is left of it. Each layer makes numbers and gradients smaller by a factor of about 0.58, and
-# after twenty layers that is a factor of about one in fifty thousand. The first layers of such a stack hardly learn.
+# Next to nothing is left of it. With the weights that PyTorch begins with, each layer makes numbers and gradients smaller
+# by a factor of about 0.58, and nineteen more layers make that a factor of about one in thirty thousand. The first layers
+# of such a stack hardly learn. (One can begin with larger weights, but to hit the right size for every depth is difficult.)
 
 # %% [markdown]
 # Twenty times `layer(x)`: numbers and gradient vanish. Twenty times `x + layer(x)`: nothing is lost, but whoever keeps adding
@@ -702,7 +703,7 @@ vectors, mask = torch.randn(3, 10, 64), token_mask(torch.tensor([10, 4, 7]), 10)
 draw_block(block, vectors, mask)
 
 # %% [markdown]
-# The columns are the vector of the first word, and *sd* is the standard deviation of the vectors. At the beginning the
+# The columns show eight numbers of the vector of the first word, and *sd* is the standard deviation of the vectors. At the beginning the
 # layers add little, with an sd of about 0.2 to vectors with an sd of 1, so an untrained block nearly passes on what came in.
 #
 # PyTorch has such a block too,
@@ -903,7 +904,7 @@ for positions in (False, True):
 #   sigmoid.* And a third? *How far has a weight moved: 0.0002, and it is 0.056 large.*
 # - **Then** go up by tens: 1e-4, 1e-3, 1e-2. From 1e-3 on it falls within two epochs.
 # - **Often:** "more epochs". True in principle; **ask** how many.
-# - **Mended:** about 0.68, 0.44, 0.14 at 3e-3.
+# - **Mended:** about 0.66, 0.33, 0.12 at 3e-3.
 # - **Sum up:** one symptom, three bugs, three questions.
 
 # %% recap="02:run-epoch"
@@ -974,8 +975,8 @@ goes_down = losses[-1] < 0.95 * losses[0]
 verdict("5.D1", goes_down, ok="the loss goes down", symptom="the loss does not go down")
 
 # %% [markdown] fold="And your guess?" only="student"
-# In our runs, once everything was right, the three epochs had losses of about 0.68, 0.44 and 0.14; yours will differ a
-# little, and depend on your `make_optimizer`. If yours hardly left 0.69, the next part is about that.
+# In our runs, once everything was right, the three epochs had losses of about 0.66, 0.33 and 0.12; yours will differ a
+# little. If yours hardly left 0.69, the next part is about that.
 
 # %% [markdown] diagnose="5.D1" evidence="model=tried, new_model=new_model, run_epoch=run_epoch, make_optimizer=make_optimizer, loader=few_reviews()"
 # You know this symptom. It was the third one of lesson 03 and the one of lesson 04, with two causes that had nothing
@@ -1035,7 +1036,7 @@ for name, model in (("before", new_model()), ("after three epochs", tried)):
     print(f"{name:<18}  loss without dropout {run_epoch(model, few_reviews(), loss_fn).loss:.4f}")
 
 # %% [markdown] only="walkthrough"
-# The loss *was* going down, in the third or fourth digit. At this pace it would take hundreds of epochs. The usual way to
+# The loss *was* going down, in the third or fourth digit. At this pace, if it kept it, it would take hundreds of epochs. The usual way to
 # find a better learning rate is a **sweep**: we try a few, each ten times the one before, for two epochs each. We note the
 # loss of every step, by giving `run_epoch` one batch at a time.
 
@@ -1078,7 +1079,9 @@ print(report.verdict)
 # %% [markdown] fix="tiny-learning-rate" rerun="doctor, doctor-says"
 # ### The rule
 #
-# We take 3e-3, which lies between the two rates that worked:
+# We take 3e-3, which lies between the two rates that worked: 1e-2 is quick here, but with more steps a smaller rate is the
+# safer choice. (Where would 1e-5 come from? It is a usual rate for *fine-tuning* a large model that has been trained before,
+# where the weights should hardly move. Copied into a training from scratch, it is the bug of this lesson.)
 
 # %% name="check-mended" only="walkthrough" verdict=true
 check("5.6", make_optimizer)
@@ -1121,8 +1124,9 @@ model = new_model()
 history = fit(model, train_loader, validation_loader, RECIPE.epochs, RECIPE.learning_rate)
 
 # %% [markdown]
-# The pale line is the loss of each step, the dark one its mean over the steps around it, and the squares are the
-# looks at the validation reviews:
+# The pale line is the loss of each step, the dark one its mean over the steps around it, and each square is one check
+# on the validation reviews. Where an epoch begins, the training loss drops, because the model meets reviews again that it
+# has learned from before:
 
 # %%
 history.plot("Transformer")
@@ -1131,7 +1135,7 @@ history.plot("Transformer")
 # In our run the validation loss is lowest about half-way and then rises a little, while the training loss goes on towards 0: the
 # model begins to know its training reviews by heart. The validation accuracy hardly changes any more.
 #
-# Everything is chosen now, so this is the moment for the only look at the test reviews:
+# Everything is chosen now, so this is the moment to measure on the test reviews:
 
 # %%
 history.test = run_epoch(model, test_loader, loss_fn)
@@ -1160,7 +1164,8 @@ compare_models(yours={**yours, "transformer": history})
 # %% [markdown]
 # In our runs the Transformer reaches between 0.885 and 0.90 on the test reviews; yours will differ a little. The simple RNN
 # reaches between 0.875 and 0.89, and attention over two LSTMs between 0.895 and 0.91. So on average the Transformer is about a
-# point better than the first and about a point behind the second. NB-SVM, the star and the dashed line in the picture, which
+# point better than the first and about a point behind the second. And the mean of the embeddings of lesson 02, which needs
+# one second, is only half a point behind it. NB-SVM, the star and the dashed line in the picture, which
 # only counts words and short runs of words, stands at 0.915.
 #
 # Why isn't it better? A likely reason is the size of the data: Transformers are at their best with far more text than 18,000

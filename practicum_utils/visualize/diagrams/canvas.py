@@ -78,7 +78,13 @@ def finish(figure, caption: str, alt: str) -> Diagram:
     shows, so that it stays small.
     """
     png = b""
-    for pixels, colours in ((PIXELS_PER_INCH, COLOURS), (128, COLOURS), (96, COLOURS), (96, 16)):
+    for pixels, colours in (
+        (PIXELS_PER_INCH, 256),
+        (128, 256),
+        (128, COLOURS),
+        (96, COLOURS),
+        (96, 16),
+    ):
         if not png or len(png) * 4 > BYTES * 3:
             png = _compact(figure, pixels, colours)
     width = round(figure.get_figwidth() * 96)
