@@ -11,7 +11,7 @@
 # - draw where the decoder looks while it writes;
 # - choose the task by the prefix, and show that the prefix chooses it;
 # - score answers in two ways, and tell an invalid answer from a wrong one;
-# - compare prompts fairly: with the same reviews, an interval, a test, and other reviews for the last word;
+# - compare prompts fairly: on the same reviews, with an interval and a test, and with a final measurement on other reviews;
 # - average two models that are wrong about different reviews, and test whether that helped.
 #
 # **Time:** 80 minutes of class, 30 of them in five exercises. The only model that we train is a linear one, and that
@@ -66,7 +66,7 @@ print(transformer)
 # ## Text in, text out
 #
 # A **large language model** (LLM) is a network, nearly always a Transformer, that has learned from a very large amount
-# of text to go on with a text, or to fill in what is missing in it. To do that well, it has to pick up a lot about
+# of text to continue a text, or to fill in what is missing in it. To do that well, it has to pick up a lot about
 # language and about what people write. So the same model can afterwards do many tasks that used to need a model
 # each: translate, summarise, answer questions, write code, tell whether a review is positive. That is why everybody
 # talks about them, and why you may want to begin a project with one, instead of training a model from nothing.
@@ -116,10 +116,9 @@ print("t5 is", t5.name)
 # - **t5-small** stands before what to look for if you have that one. We give no numbers for it.
 #
 # Now the reviews that we will ask about. The tiny T5 gets 500 of them, and so does t5-small on a GPU. On a CPU,
-# t5-small gets 80, and here is why. Our experiments read every review about 18 times: once for the first table, then
-# with seven, four and two prompts, and four times more in the last comparison. On two cores of ours, t5-small needs
-# 0.09 s to read a review. With 500 reviews that would be 18 × 500 × 0.09 s, over 13 minutes of waiting; with 80 it is 2
-# minutes, and perhaps twice as long on Colab's CPU. What fewer reviews cost, you will see in the intervals.
+# t5-small gets 80, because our experiments read every review about 18 times: with 500 you would wait over 13 minutes in
+# all, and with 80 it is 2 minutes on two cores of ours, perhaps twice as long on Colab's CPU. What fewer reviews cost, you
+# will see in the intervals.
 #
 # (`full_or_fast(a, b)` is `a` for you; `b` is for our own tests, which run every lesson on less data.)
 
@@ -133,8 +132,8 @@ reviews = load_reviews(max_test=full_or_fast(80 if slow else 500, 60))["test"]
 # In lesson 01 we cut a text into words. T5's
 # [tokenizer](https://huggingface.co/docs/transformers/main_classes/tokenizer) cuts it into **pieces**
 # ([Kudo and Richardson, 2018](https://arxiv.org/abs/1808.06226)): common words stay whole, and rare ones are put
-# together from parts, so that hardly any word is unknown. `▁` marks the beginning of a word, and `</s>` the end of the
-# text:
+# together from parts, so that hardly any word is unknown. `▁` marks the beginning of a word (a piece that is only `▁`
+# belongs to a word of which even the first letter is a piece of its own), and `</s>` the end of the text:
 
 # %% [markdown] only="presenter" minutes=6
 # - **Read** the pieces of "flutist" aloud.
@@ -207,7 +206,8 @@ prompt
 # The **encoder** turns the prompt into vectors, one for each piece. It is built from blocks like those of lesson
 # 05, self-attention and a feed-forward network. One thing is different. In lesson 05 we added to each word vector
 # where it stands; T5 adds a number to the attention scores instead, which depends on how far apart two pieces are (a
-# *relative* position).
+# *relative* position). And T5 does not divide the scores by the root of `D`; its first weights are made so much smaller
+# that it need not.
 #
 # The **decoder** writes the answer, one piece at a time. In each step it gets what it has written so far. By
 # **cross-attention** it also looks at the encoder's vectors: a query from the decoder, keys and values from
@@ -297,7 +297,7 @@ ids = greedy(t5, prompt)
 ids
 
 # %% [markdown]
-# The first id is the one it starts from; the others it has written itself. Before we turn them into words, let us
+# The first id is the start; the model generated all the others. Before we turn them into words, let us
 # look inside. `cross_attention` writes an answer as your `greedy` does, and keeps the weights of the decoder's
 # cross-attention, averaged over its heads. There is a row for each piece that was written and a column for
 # each piece that was read, and in a row the weights sum to 1:
@@ -313,7 +313,8 @@ seen = cross_attention(t5, "sst2 sentence: a great and moving film")
 seen.weights.shape, seen.weights.sum(dim=1)  # (T, S), (T,)
 
 # %% [markdown]
-# The picture is drawn from these weights and from the encoder's vectors. Read it from below:
+# The picture is drawn from these weights and from the encoder's vectors. Begin
+# with the prompt, go up through the encoder to its vectors, one for each piece, and from there to the decoder:
 
 # %% name="draw-writing"
 blocks = t5.model.config.num_layers, t5.model.config.num_decoder_layers
@@ -321,7 +322,7 @@ draw_encoder_decoder(
     seen.source, seen.written, seen.weights, states=seen.states, layers=blocks, start="start"
 )
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # **Tiny T5:** most people say "great" or "moving". In the first step "moving" has 0.20, "great" has nothing, and three
 # quarters of the weight are on two pieces of the *prefix*, `s` and `st2`. **t5-small:** compare the row of
 # its first step with that.
@@ -372,7 +373,8 @@ check("6.3", to_text)
 #
 # A classifier can only say one of two things. A model that writes can say anything: *positive*, *not
 # positive*, *great*, nothing at all. When T5's authors score an answer, they are strict, and so are we: an answer
-# counts if it **is** a label. Anything else is **invalid**. That is not the same as wrong, so it is counted by itself.
+# counts if it **is** a label. Anything else is **invalid**. (They counted such an answer as wrong. We count it by itself, because one mends a wrong
+# answer and an invalid one in different ways.)
 
 # %% [markdown] only="presenter" minutes=11
 # - **6.4: ask first:** is "not positive" an answer? *No. Invalid is not the same as wrong.*
@@ -486,7 +488,7 @@ check("6.3", to_text)
 # ## The prefix chooses the task
 #
 # Our tiny T5 was trained with five kinds of text. Four have a prefix: `sst2 sentence:`, then `source:`, which asks
-# whether a text is from IMDB or from Rotten Tomatoes, `topics:`, what it speaks of, and `length:`, how long it is. The
+# whether a text is from IMDB or from Rotten Tomatoes, `topics:`, what it is about, and `length:`, how long it is. The
 # fifth has none: it is a text with a gap to fill, marked `<extra_id_0>` as in Google's T5. We take the shortest of our
 # reviews, which was not among the training texts:
 
@@ -517,7 +519,7 @@ answers = generate(tiny, prompts, sentinels=True)
 for name, answer in zip([*prefixes, "(a gap in it)"], answers, strict=True):
     print(f"{name:<15} -> {answer}")
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # In our run it wrote `positive`, `imdb`, `story`, `medium`, and *the* for the gap. If you expected the same answer
 # each time: the prefix is a part of the text, and the encoder reads it like any other word. Training has taught the
 # model what to write after it.
@@ -562,7 +564,7 @@ draw_encoder_decoder(
 sentence = "The film was too long, but I loved the music."
 generate(tiny, to_prompt(sentence, "translate English to Spanish:"), sentinels=True)
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # It does not say that it has not learned this, because it has not learned to say that either. In our run it
 # wrote the mark of a gap, `<extra_id_0>`, and no word at all: without a prefix that it knows, the text looks to it
 # most like one with gaps. A prompt can only ask for what training has put into the model.
@@ -653,8 +655,9 @@ plot_accuracies(shares)
 
 # %% [markdown]
 # - **Tiny T5:** at 0.852 it is behind the models that were made for this one question, although it learned from the
-#   same reviews. (Our Transformers are right for 0.885 to 0.90.) What it has instead is four other tasks.
-# - **t5-small:** compare with care. It was not trained on our labelled reviews. But it has read pages
+#   same reviews. (Our Transformers have accuracies of 0.885 to 0.90.) What it has instead is four other tasks.
+# - **t5-small:** compare with care. It was not trained on our labelled reviews, but the Stanford Sentiment Treebank is made
+#   of sentences from film reviews too (those of Rotten Tomatoes), so it knows the kind of text. And it has read pages
 #   from the web, where reviews of films stand as well, and nobody can say whether some of our test reviews were among
 #   them. Of a model that has read so much we hardly ever know what is new to it.
 
@@ -696,7 +699,7 @@ wordings = {
 trial = compare_prompts(t5, wordings, reviews)
 show_comparison(trial)
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # Many bet on the polite question. It helps a model that was trained to follow instructions, as FLAN-T5 was. **Tiny
 # T5:** it was never given one, and knows four prefixes. To it, the question is some more words of the review, and none
 # of its answers is a label. **t5-small:** it was not trained on instructions either. Did the question help yours?
@@ -719,10 +722,10 @@ print(f"Chance makes such a difference {chance_in_words(trial.loc[best, 'p'])}."
 # **Tiny T5:**
 #
 # - The colon does not matter: 0.852 with it, 0.856 without.
-# - Without the prefix, with one that it never learned, or asked politely, accuracy is 0.50 to 0.51 and *no* answer is
+# - Without the prefix, with one that it never learned, or phrased as a question, accuracy is 0.50 to 0.51 and *no* answer is
 #   a label, because in its training nobody asked for the sentiment in such words.
 # - Under the prefix of another task the two ways of scoring disagree. Every written answer is a source, so all are
-#   invalid. The scores of the two labels, which it would not have written, are right for 0.830 all the same.
+#   invalid. The scores of the two labels, which it would not have written, still have an accuracy of 0.830.
 # - "Step by step" has 0.870, with p = 0.02.
 #
 # **t5-small:** go through the same four. Does the colon matter to it? Which wordings have invalid answers, and which
@@ -772,14 +775,15 @@ tables += [compare_prompts(t5, {name: to_prompt}, reviews, labels)
            for name, labels in answer_words.items()]
 show_comparison(pandas.concat(tables).drop(columns=["p", "cut"]))
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # Exchanged labels give exactly one minus the accuracy, with any model: every right answer has become a wrong one. If
 # you expected the model to notice, think of what it is asked. It has no way to know what we *want* its words to mean.
 
 # %% [markdown]
-# - **Tiny T5:** for *bad* and *good* it is at 0.16, far **below** chance. It never learned to write these two words, so
-#   their two numbers were never trained, and such numbers may lean either way. `invalid` tells the same: all its
-#   free answers were something else.
+# - **Tiny T5:** for *bad* and *good* it is at 0.16, far **below** chance: nearly always the wrong one of the two words has the
+#   larger number. After this prefix it never learned to write either of them (all its free answers were something
+#   else), so nothing in its training has put them in the right order, and here they happen to be in the wrong one. Why it
+#   is so consistent, we don't know.
 # - **t5-small:** it has met both words in other tasks, but after this prefix it was taught to write two others. So
 #   look at `invalid` first, and then at whether its scores lean to one side.
 #
@@ -852,8 +856,8 @@ best, row = fair_comparison(t5, wordings, validation, test)
 print("chosen on the first half:", best)
 show_comparison(row)
 
-# %% [markdown] fold="And your guess?" only="student"
-# With "lower" you will be right more often than not: whoever wins was partly lucky, and luck does not go along to the
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
+# With "lower" you will be right more often than not: whoever wins was partly lucky, and the luck is gone on the
 # other half. In a single try the second half can also happen to be the easier one.
 
 # %% [markdown]
@@ -861,8 +865,9 @@ show_comparison(row)
 #
 # - **Tiny T5:** the first half chose "step by step", and the second half gave it 0.860, between 0.812 and 0.898. Was it
 #   better than the exact prompt, then? We asked the tiny T5 about all 5,000 test reviews once: the exact prompt has
-#   0.861 and "step by step" 0.862, with p = 0.84. The gain was luck, and that is why reviews that did not choose have
-#   the last word.
+#   0.861 and "step by step" 0.862, with p = 0.84. The gain was luck, and that is why the final measurement needs
+#   reviews that did not choose. (Strictly, ours are not quite new either: the tables above have shown you results on all
+#   500. In an experiment of your own, set the reviews for the final measurement aside before the first table.)
 # - **t5-small:** each half has 40 reviews, or 250 on a GPU. How wide is the interval, and could you tell your chosen
 #   prompt from the exact one with it?
 
@@ -896,14 +901,14 @@ for text in (
     negative, positive = score_labels(t5, to_prompt(text))[0].tolist()
     print(f"{positive:.2f}  {text}")
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # Whoever reads the last two would say: as far apart as the first two. If they got (nearly) the same number, your
 # model has counted the words and not read them in order. The networks of lessons 03 to 05 were asked about these
 # sentences as well; compare.
 
 # %% [markdown]
-# **Tiny T5:** the last two get the same number, 0.39. It weighs words and hardly sees their order, like the mean of
-# embeddings that its training began from. **t5-small:** does it tell the two apart?
+# **Tiny T5:** the last two get the same number, 0.39. It weighs words and hardly sees their order. (Its
+# training began from the word vectors of a mean of embeddings, which sees no order at all.) **t5-small:** does it tell the two apart?
 
 # %% [markdown]
 # ## Two models, one answer
@@ -990,7 +995,7 @@ right = {name: (chance > 0.5) == positive["test"] for name, chance in answered.i
 shares = {name: (hits.float().mean().item(), len(hits)) for name, hits in right.items()}
 plot_accuracies(shares, marks={"MLPerf's target": 0.906})
 
-# %% [markdown] fold="And your guess?" only="student"
+# %% [markdown] fold="And your guess?" only="student, walkthrough"
 # If you expected something in between, you were thinking of the average of the two *accuracies*. We average the
 # *probabilities*, review by review. Where one of the two is unsure, the other is often sure, and then it is
 # usually the sure one that is right and that decides the average.
@@ -1017,9 +1022,9 @@ for name in ("NB-SVM", "RNN with attention"):
 # was between 0.004 and 0.03. If the two were equally good, chance would seldom make such a difference, so this is
 # good evidence, though not yet certainty.
 #
-# The dashed line is a target that others have set. [MLPerf](https://github.com/mlcommons/training), a benchmark of how fast machines
+# The dashed line in the picture is a target that others have set. [MLPerf](https://github.com/mlcommons/training), a benchmark of how fast machines
 # train, once had this data set among its tasks, and stopped the clock when a network reached 0.906 on the official
-# test. Those are other reviews than our 5,000, so take it as a mark and not as a race.
+# test. Those are other reviews than our 5,000, so don't compare the two numbers directly.
 
 # %% [markdown]
 # Where does the average gain, and where does it lose? Each review is in one of four groups:
@@ -1064,8 +1069,8 @@ for index in gap.topk(3).indices.tolist():
 # %% [markdown]
 # ## Takeaways
 #
-# 1. A text-to-text model has one form for all tasks, and the prefix chooses the task. How exactly it has to be worded
-#    is a question for a measurement: the tiny T5 did not miss the colon, and was lost with a polite question.
+# 1. A text-to-text model has one form for all tasks, and the prefix chooses the task. Test by
+#    measuring how exactly it has to be worded: the tiny T5 did not need the colon, and was lost with a polite question.
 # 2. It writes piece by piece. Each piece is chosen given the prompt and what is written so far, and for each one the
 #    decoder looks at the prompt anew.
 # 3. An answer that is no label is invalid. Count these answers, and do not repair them in silence.
