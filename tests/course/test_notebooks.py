@@ -30,7 +30,7 @@ LESSONS = build.read_all(ROOT)
 STUDENT = sorted((ROOT / build.FOLDERS["student"]).glob("*.ipynb"))
 SOLUTION = sorted((ROOT / build.FOLDERS["solution"]).glob("*.ipynb"))
 WALKTHROUGH = sorted((ROOT / build.FOLDERS["walkthrough"]).glob("*.ipynb"))
-OUTPUT_BYTES, NOTEBOOK_BYTES = 100_000, 500_000
+OUTPUT_BYTES, NOTEBOOK_BYTES = 100_000, 800_000
 CELL_LINES, MEDIAN_LINES = 40, 5
 
 
