@@ -246,7 +246,7 @@ print(f"longer than 256 tokens: {(lengths > 256).float().mean():.0%}")
 #   and "token to id" as you go.
 # - **Say nothing** about the order in the list. The class copies what you type, and that is the point.
 # - **Look** at `vocab["the"]` with everyone: 0 as planted, 4 when it is right. Somebody may ask. Answer:
-#   keep that question. (The check says `ok so far` to the planted line, until its symptom has been mended.)
+#   keep that question. (The checks say `ok so far` to right and wrong alike, until the symptoms have been met and mended.)
 # - **Often:** `self.ids[token]` without a default, so the first unknown word raises KeyError.
 
 # %%
@@ -422,8 +422,8 @@ small = Vocabulary.build(token_lists, 500)
 # %% [markdown] only="presenter" minutes=9
 # - **Type** `__init__` slowly: the slow work happens here, once. The other two are one line each.
 # - **Ask:** what does the loss want the label to be? *0.0 or 1.0.* Then type the line of the labels as the
-#   solution has it, without a word: it is met in lesson 03. The check says `ok so far` to it, and `ok` to
-#   whoever wrote it right.
+#   solution has it, without a word: it is met in lesson 03. The check says `ok so far` to it, and
+#   to whoever wrote it right.
 # - **Often:** `tokenize` in `__getitem__`. It works, and every epoch pays for it again.
 
 # %% name="review-dataset" exercise="1.3" minutes=8 catch_up="from practicum_utils.data import ReviewDataset"

@@ -349,7 +349,7 @@ for step in range(1, 61):
 #   `if training`, the sums last. Say "zero, backward, step".
 # - **Plant** the averages while you type the sums. It looks natural: a mean per batch, divided by the
 #   number of batches. The other planted line stays as it is for the whole lesson and is met in lesson 03: do not
-#   comment on it. The check says `ok so far` to both.
+#   comment on it. The check says `ok so far` to everyone.
 # - **Often:** `model.eval()` and never back to `train()`. Then dropout is off from the second epoch on.
 # - **Often:** `loss_sum += loss`, without `.item()`: it keeps every batch's graph in memory.
 
