@@ -146,7 +146,7 @@ class History:
     def save(self, path: str | Path) -> None:
         """Write this history as JSON, whole or not at all."""
         kept = {name: getattr(self, name) for name in (*COLUMNS, *CPU_COLUMNS)}
-        kept["step_losses"] = [round(loss, 5) for loss in self.step_losses]
+        kept["step_losses"] = self.step_losses
         kept["looks"] = [(look.step, *look.validation) for look in self.looks]
         kept["test"] = self.test
         write_text_whole(Path(path), json.dumps(kept))

@@ -559,7 +559,7 @@ history.plot("Mean of embeddings")
 history.test = run_epoch(model, test_loader, loss_fn)
 
 # %% name="result" verdict=true
-good = history.test.accuracy > 0.6
+good = history.result.accuracy > 0.6
 print("ok: far above the majority class" if good else "symptom: no better than guessing")
 
 # %% [markdown]
