@@ -234,6 +234,13 @@ class Lab:
             self.page.keyboard.press(key)
         self.page.keyboard.type(new)
 
+    def append(self, text: str, more: str) -> None:
+        """Type at the end of the cell with this text, however few of its lines are in sight."""
+        first = self.cell(text).locator(".cm-line").first
+        first.click(timeout=30_000)
+        self.page.keyboard.press("Control+End")
+        self.page.keyboard.type(more)
+
     def save(self) -> None:
         """File > Save Notebook, and wait for the file to be written."""
         self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
