@@ -15,7 +15,7 @@ from practicum_utils.checks.exercises import Diagnosis, find
 
 @dataclass
 class Story:
-    """What has happened in this session.
+    """What has happened since this Python began.
 
     healthy: by diagnosis, whether its verdict said ok when it was last asked.
     met: the bugs that were seen.  mended: those of them whose verdict has said ok since.
@@ -69,7 +69,7 @@ def expect_bugs() -> None:
 
 
 def _has_raised(bug: str) -> bool:
-    """Whether the last exception of the session says what the bug's symptom is."""
+    """Whether the last exception says what the bug's symptom is."""
     known = CATALOGUE.get(bug)
     return bool(known) and known.symptom in str(getattr(sys, "last_value", ""))
 
@@ -80,5 +80,5 @@ def meet(bugs: Iterable[str]) -> None:
 
 
 def not_yet_mended(bugs: Iterable[str]) -> set[str]:
-    """Those of the planted bugs that no program of this session has had and lost."""
+    """Those of the planted bugs that no program has had and lost since this Python began."""
     return {bug for bug in bugs if bug in CATALOGUE and bug not in STORY.mended}

@@ -12,12 +12,12 @@ import matplotlib
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from practicum_utils.data import PAD, SPECIAL_TOKENS
 from practicum_utils.visualize.diagrams.canvas import (
     CARD,
     FAULT,
     GREY,
     INK,
+    PADDING,
     Diagram,
     blank,
     chosen_cells,
@@ -289,7 +289,7 @@ def _beside(names: list[str]) -> float:
 
 
 def _ink(name: str) -> str:
-    return GREY if name == SPECIAL_TOKENS[PAD] else INK
+    return GREY if name == PADDING else INK
 
 
 def _lines(product: _Product) -> list[list]:

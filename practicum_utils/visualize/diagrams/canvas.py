@@ -15,6 +15,7 @@ import torch
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from PIL import Image
 
+from practicum_utils.data import PAD, SPECIAL_TOKENS
 from practicum_utils.support.html import clean_word, escape
 from practicum_utils.support.progress import is_notebook
 
@@ -26,6 +27,8 @@ PIXELS_PER_INCH = 160
 COLOURS = 64  # of the palette of a picture; fewer make a smaller file
 BYTES = 60_000  # of a picture in a notebook, its base64 form
 FONT = {"family": "DejaVu Sans", "parse_math": False}
+PADDING = SPECIAL_TOKENS[PAD]  # the word that stands where there is none
+NEAR = 2e-3  # numbers of a softmax that differ by less are called equal
 MINUS_INFINITY = "\N{MINUS SIGN}\N{INFINITY}"
 CARD = 9.4  # inches of the widest card: 900 pixels of a notebook
 MOST_CELLS = 8  # numbers of a vector that are drawn, evenly chosen

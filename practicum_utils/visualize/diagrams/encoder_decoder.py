@@ -16,6 +16,7 @@ from practicum_utils.visualize.diagrams.canvas import (
     FONT,
     GREY,
     INK,
+    PADDING,
     PALE,
     WEIGHT,
     Diagram,
@@ -32,7 +33,6 @@ from practicum_utils.visualize.diagrams.canvas import (
 )
 
 INSIDE = ("self-attention, feed-forward", "self-attention,\ncross-attention,\nfeed-forward")
-PADDING = "<pad>"
 ANY = 1e-6  # weight on padding that is more than a rounding
 LOOSE = 0.01  # how far from 1 a step's weights may sum; half precision is about 0.001 off
 SEEN = 0.005  # a smaller weight is written as 0, and has no arrow

@@ -10,13 +10,14 @@ import matplotlib
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from practicum_utils.data import PAD, SPECIAL_TOKENS
 from practicum_utils.support.html import clean_word
 from practicum_utils.visualize.diagrams.canvas import (
     FAULT,
     GREY,
     INK,
     MINUS_INFINITY,
+    NEAR,
+    PADDING,
     PALE,
     WEIGHT,
     Diagram,
@@ -30,12 +31,10 @@ from practicum_utils.visualize.diagrams.canvas import (
 )
 
 ROWS, COLUMNS = 3, 8  # that can be read
-NEAR = 2e-3  # numbers of a softmax that differ by less are called equal
 NARROWEST, LETTER, LONGEST = 0.62, 0.088, 18  # inches of a column and of a letter; letters
 TALL = 0.3  # inches of a row
 LEFT, RIGHT, ABOVE = 1.55, 2.0, 0.24  # inches beside the tables and above each
 WHITE = "#ffffff"
-PADDING = SPECIAL_TOKENS[PAD]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.patches import Polygon, Rectangle
 
-from practicum_utils.data import PAD, SPECIAL_TOKENS
 from practicum_utils.support.html import clean_word
 from practicum_utils.visualize.diagrams.canvas import (
     CELL,
@@ -19,6 +18,8 @@ from practicum_utils.visualize.diagrams.canvas import (
     GREY,
     INK,
     MINUS_INFINITY,
+    NEAR,
+    PADDING,
     PALE,
     WEIGHT,
     Diagram,
@@ -32,7 +33,6 @@ from practicum_utils.visualize.diagrams.canvas import (
 )
 
 MOST_WORDS = 14  # that fit side by side
-NEAR = 2e-3  # numbers of a softmax that differ by less are called equal
 EVEN = 2.0  # weights between half an even share and this many are called nearly even
 LONGEST = 18  # letters of a word
 QUOTES = "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
@@ -41,7 +41,6 @@ NARROWEST, LETTER = 0.6, 0.095  # inches for a column and for a letter of its wo
 WIDEST = 9.2  # inches; above, every second word stands a line lower
 WHOLE = 0.72  # inches, the width of all arrows together
 HIGH = 0.85  # inches for a row of bars, of which a weight of 1 takes 0.5
-PADDING = SPECIAL_TOKENS[PAD]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from matplotlib.patches import Rectangle
 
 from practicum_utils.support.html import clean_word
 from practicum_utils.visualize.diagrams import canvas
-from practicum_utils.visualize.diagrams.canvas import INK, Diagram, arrow, column, write
+from practicum_utils.visualize.diagrams.canvas import INK, PADDING, Diagram, arrow, column, write
 
-PAD, READERS = "<pad>", ("forward", "backward")
+READERS = "forward", "backward"
 WIDEST = 9.4  # inches of a card
 MOST_WORDS, MOST_REVIEWS = 12, 4  # that have room on it
 LEFT, RIGHT = 0.95, 2.2  # what stands before the states, and what the last vector becomes
@@ -56,7 +56,7 @@ class _Reader:
     def padding_first(self) -> list[int]:
         """The places of padding that were read before the last real word."""
         before = self.order[: self.order.index(self.wanted)]
-        return [place for place in before if self.words[place] == PAD]
+        return [place for place in before if self.words[place] == PADDING]
 
 
 def draw_rnn(words, states, last=None, *, embedded=None, backward=None) -> Diagram:
@@ -117,9 +117,9 @@ def _padded(words, shape: Sequence[int]) -> list[list[str]]:
             f"The words are of {len(rows)} reviews of up to {max(map(len, rows), default=0)} words,"
             f" and the states of {B} reviews with {T} places; give the words that were read."
         )
-    rows = [row + [PAD] * (T - len(row)) for row in rows]
-    if any(set(row) == {PAD} for row in rows):
-        raise ValueError(f"A review without a word has no last vector; {PAD} alone was given.")
+    rows = [row + [PADDING] * (T - len(row)) for row in rows]
+    if any(set(row) == {PADDING} for row in rows):
+        raise ValueError(f"A review without a word has no last vector; {PADDING} alone was given.")
     return rows
 
 
@@ -164,7 +164,7 @@ def _require_last(last, wanted: tuple[int, int]) -> None:
 
 
 def _last_word(words: list[str]) -> int:
-    return max(place for place, word in enumerate(words) if word != PAD)
+    return max(place for place, word in enumerate(words) if word != PADDING)
 
 
 def _find(vector, states: np.ndarray, wanted: int) -> int | None:
@@ -184,7 +184,7 @@ def _caption(readers: list[_Reader]) -> str:
         return " ".join([f"Fault: {first[0].lower()}{first[1:]}", *others])
     first = readers[0]
     if first.last is None:
-        padding = first.words.count(PAD)
+        padding = first.words.count(PADDING)
         behind = f" The {padding} places of padding behind them are drawn faint." if padding else ""
         return (
             f"Each of the {len(first.words) - padding} words gives a new state, made from the word "
@@ -214,7 +214,7 @@ def _faults(reader: _Reader) -> list[str]:
     if reader.wrong and reader.found is None:
         found.append(f"The last vector{whose} equals none of its states.")
     elif reader.wrong:
-        padding = ", which is padding" if reader.words[reader.found] == PAD else ""
+        padding = ", which is padding" if reader.words[reader.found] == PADDING else ""
         word = clean_word(reader.words[reader.wanted], WORD)
         found.append(
             f"The last vector{whose} is the state at place {reader.found}{padding}; "
@@ -321,13 +321,13 @@ def _draw_states(axis, card: _Card, reader: _Reader, floor: float) -> None:
     write(axis, 0.1, floor + card.tall / 2, f"{name}states", ha="left", fontsize=10)
     middle = floor + card.tall / 2
     for place in reader.shown:
-        faint = reader.words[place] == PAD and place != reader.found
+        faint = reader.words[place] == PADDING and place != reader.found
         _vector(axis, card, card.x(place), floor, reader.states[place], faint)
     half = canvas.CELL[0] / 2 + 0.02
     for place, following in pairwise(reader.order):
         if {place, following} <= set(reader.shown):
             side = half * (following - place)
-            padding = PAD in (reader.words[following], reader.words[place])
+            padding = PADDING in (reader.words[following], reader.words[place])
             colour = canvas.GREY if padding else INK
             if place in reader.padding_first:
                 colour = canvas.FAULT
@@ -352,10 +352,10 @@ def _draw_words(axis, card: _Card, number: int, floor: float) -> None:
         write(axis, 0.1, y + tall / 2, "embedded", ha="left", fontsize=10)
     for place in reader.shown:
         word = reader.words[place]
-        x, colour = card.x(place), canvas.GREY if word == PAD else INK
+        x, colour = card.x(place), canvas.GREY if word == PADDING else INK
         if card.embedded is not None:
             arrow(axis, (x, floor - FEED + 0.02), (x, floor - 0.03), color=colour)
-            column(axis, x, y, vectors[place], scale, faint=word == PAD)
+            column(axis, x, y, vectors[place], scale, faint=word == PADDING)
         arrow(axis, (x, y - FEED + 0.02), (x, y - 0.03), color=colour)
         line = y - FEED - LINE * (0.5 + (card.two_lines and place % 2))
         weight = "bold" if place in card.wanted(number) else "normal"

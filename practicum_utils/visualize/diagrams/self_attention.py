@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from practicum_utils.data import PAD, SPECIAL_TOKENS
 from practicum_utils.support.html import clean_word
 from practicum_utils.visualize.diagrams.canvas import (
     CARD,
@@ -18,6 +17,7 @@ from practicum_utils.visualize.diagrams.canvas import (
     FAULT,
     GREY,
     INK,
+    PADDING,
     WEIGHT,
     Diagram,
     arrow,
@@ -196,7 +196,7 @@ def demand_shape(name: str, array: np.ndarray, shape: tuple) -> None:
 
 
 def is_padding(words: Sequence[str]) -> np.ndarray:
-    return np.array([word == SPECIAL_TOKENS[PAD] for word in words])
+    return np.array([word == PADDING for word in words])
 
 
 def shown(word: str) -> str:
